@@ -1,0 +1,80 @@
+"""Configure a mail account in a notebook form, send a test, and see exactly what happened.
+
+    >>> import smtp_lab as lab
+    >>> sink = lab.Sink().start()
+    >>> lab.send_test(sink.profile(), to="you@example.com")  # -> Delivery
+    >>> sink.inbox.to_frame()  # -> DataFrame, one row a message
+    >>> sink.inbox[-1]  # -> safe preview of the message
+
+Everything listed in ``__all__`` is public and is loaded when first used, so that the import is
+cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smtp_lab.compose import render as render
+    from smtp_lab.compose import templates as templates
+    from smtp_lab.config import BasicAuth as BasicAuth
+    from smtp_lab.config import NoAuth as NoAuth
+    from smtp_lab.config import Profile as Profile
+    from smtp_lab.config import ProfileBook as ProfileBook
+    from smtp_lab.config import Secret as Secret
+    from smtp_lab.config import SmtpConnection as SmtpConnection
+    from smtp_lab.deliver import Delivery as Delivery
+    from smtp_lab.deliver import Diagnosis as Diagnosis
+    from smtp_lab.deliver import diagnose as diagnose
+    from smtp_lab.deliver import send as send
+    from smtp_lab.deliver import send_test as send_test
+    from smtp_lab.errors import ArchiveError as ArchiveError
+    from smtp_lab.errors import ConfigFileError as ConfigFileError
+    from smtp_lab.errors import DeliveryError as DeliveryError
+    from smtp_lab.errors import InputError as InputError
+    from smtp_lab.errors import PortInUseError as PortInUseError
+    from smtp_lab.errors import SinkError as SinkError
+    from smtp_lab.errors import SmtpLabError as SmtpLabError
+    from smtp_lab.inbox import Captured as Captured
+    from smtp_lab.inbox import Inbox as Inbox
+    from smtp_lab.sink import Sink as Sink
+    from smtp_lab.transcript import Transcript as Transcript
+    from smtp_lab.widgets import ProfileForm as ProfileForm
+
+_HOMES = {
+    "compose": ("render", "templates"),
+    "config": ("BasicAuth", "NoAuth", "Profile", "ProfileBook", "Secret", "SmtpConnection"),
+    "deliver": ("Delivery", "Diagnosis", "diagnose", "send", "send_test"),
+    "errors": (
+        "ArchiveError",
+        "ConfigFileError",
+        "DeliveryError",
+        "InputError",
+        "PortInUseError",
+        "SinkError",
+        "SmtpLabError",
+    ),
+    "inbox": ("Captured", "Inbox"),
+    "sink": ("Sink",),
+    "transcript": ("Transcript",),
+    "widgets": ("ProfileForm",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  # tests/test_public_names.py holds it against the imports above
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,73 @@
+"""The tables of an archive, for every engine SQLAlchemy speaks.
+
+Times are whole microseconds since 1970 in UTC: the same number on every engine, sorted and compared
+without a time zone in sight. The raw bytes stand in a table of their own, so that listing a hundred
+thousand messages does not read them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+__all__ = ("VERSION", "facts", "messages", "metadata", "raws", "sessions")
+
+VERSION = 1
+"""Raised by one with every change of the tables, together with a migration."""
+
+metadata = MetaData()
+
+facts = Table(
+    "smtp_lab",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("started_at", BigInteger, nullable=False, index=True),
+    Column("ended_at", BigInteger),
+    Column("door", String(16), nullable=False),
+    Column("peer", String(64), nullable=False),
+    Column("ehlo", String, nullable=False),
+    Column("tls_version", String(16), nullable=False),
+    Column("tls_cipher", String(64), nullable=False),
+    Column("login", String, nullable=False),
+    Column("mechanism", String(32), nullable=False),
+    Column("login_ok", Boolean),
+    Column("transcript", JSON, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    # Integer, not BigInteger: only so does SQLite number the rows itself, without a gap or a repeat.
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("session_id", String(32), ForeignKey("sessions.id"), nullable=False, index=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("mail_from", String, nullable=False),
+    Column("rcpt_to", JSON, nullable=False),
+    Column("mail_options", JSON, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+raws = Table(
+    "raws",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id"), primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+)

@@ -1,0 +1,171 @@
+"""The command line: ``smtp-lab`` and ``jupyter smtp-lab``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+import smtp_lab
+from smtp_lab.errors import SmtpLabError
+
+__all__ = ("main",)
+
+FIRST_NOTEBOOK = "01_first_mail.ipynb"
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def _told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn our errors into one sentence on stderr and exit code 1, never a traceback."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except SmtpLabError as error:
+            raise click.ClickException(str(error)) from None
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(smtp_lab.__version__, prog_name="smtp-lab")
+def main() -> None:
+    """Configure a mail account, send a test, and see exactly what happened."""
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path), required=False)
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
+@click.option("--port", type=int, default=1025, show_default=True, help="Port of the sink; taken: a free one.")
+@_told
+def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
+    """Open JupyterLab on the first notebook, with a sink running beside it."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise click.ClickException("JupyterLab is not installed; install smtp_lab[lab].")
+    notebook = notebook or _first_notebook()
+    sink = _sink_near(port)
+    click.echo(f"The sink takes mail on {sink.host}, port {sink.port} (STARTTLS) and {sink.tls_port} (TLS).")
+    click.echo(f"Trust: {sink.ca_file}\nArchive: {sink.archive.name}\n")
+    command = [sys.executable, "-m", "jupyterlab", str(notebook), "--ip=127.0.0.1"]
+    command += ["--no-browser"] * no_browser
+    # In a container one is often root; Jupyter then asks to be told that this is meant.
+    command += ["--allow-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
+    with sink:
+        try:
+            sys.exit(subprocess.call(command))  # noqa: S603  # our own interpreter, our own arguments
+        except KeyboardInterrupt:
+            sys.exit(0)
+
+
+def _sink_near(port: int) -> smtp_lab.Sink:
+    try:
+        return smtp_lab.Sink(port=port).start()
+    except (smtp_lab.PortInUseError, smtp_lab.SinkError):
+        return smtp_lab.Sink().start()
+
+
+def _first_notebook() -> Path:
+    """The first notebook: that of this checkout, else a copy of ours in the working folder."""
+    here = Path("notebooks") / FIRST_NOTEBOOK
+    package = Path(smtp_lab.__file__).parent
+    if here.exists():
+        return here
+    mine = Path(FIRST_NOTEBOOK)
+    if not mine.exists():
+        shipped = [package / "_notebooks", package.parent / "notebooks"]
+        shutil.copy(next(p / FIRST_NOTEBOOK for p in shipped if (p / FIRST_NOTEBOOK).exists()), mine)
+    return mine
+
+
+@main.command()
+@as_json
+@_told
+def demo(*, as_json: bool) -> None:
+    """Send three real messages to a throw-away sink and check what arrived."""
+    from smtp_lab.demo import run
+
+    result = run(say=(lambda _: None) if as_json else click.echo)
+    if as_json:
+        deliveries = [delivery.to_dict() for delivery in result.deliveries]
+        click.echo(json.dumps({"differences": result.differences, "deliveries": deliveries}, indent=2))
+    for difference in result.differences:
+        click.echo(f"DIFFERENT {difference}", err=True)
+    if result.differences:
+        sys.exit(1)
+    if not as_json:
+        click.echo("Three messages were sent and arrived as they were sent.")
+
+
+@main.command()
+@click.option("--port", type=int, default=1025, show_default=True, help="Port of the STARTTLS door; 0: a free one.")
+@click.option("--tls-port", type=int, default=1465, show_default=True, help="Port of the TLS door; 0: a free one.")
+@click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
+@as_json
+@_told
+def sink(port: int, tls_port: int, archive: str | None, *, as_json: bool) -> None:
+    """Run a sink until Ctrl-C, and print what arrives."""
+    with smtp_lab.Sink(archive, port=port, tls_port=tls_port) as running:
+        about = {"host": running.host, "port": running.port, "tls_port": running.tls_port}
+        about |= {"ca_file": str(running.ca_file), "archive": running.archive.name}
+        click.echo(json.dumps(about) if as_json else "\n".join(f"{k:<9}{v}" for k, v in about.items()))
+        seen = running.archive.last_id()
+        try:
+            while True:
+                time.sleep(0.2)
+                for stored in running.archive.messages(after=seen):
+                    seen = stored.id
+                    message = smtp_lab.Captured(stored)
+                    click.echo(json.dumps(_row(message)) if as_json else repr(message))
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+
+
+@main.command("send-test")
+@click.argument("profile")
+@click.option("--to", default=None, help="Who gets it; default: the profile's own address.")
+@as_json
+@_told
+def send_test(profile: str, to: str | None, *, as_json: bool) -> None:
+    """Send a test mail through PROFILE of the profile book; exit code 1 when it was refused."""
+    delivery = smtp_lab.send_test(profile, to=to)
+    click.echo(json.dumps(delivery.to_dict(), indent=2) if as_json else str(delivery))
+    sys.exit(0 if delivery.ok else 1)
+
+
+@main.command()
+@click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
+@click.option("-n", "count", default=20, show_default=True, help="How many, the newest.")
+@as_json
+@_told
+def inbox(archive: str | None, count: int, *, as_json: bool) -> None:
+    """List the newest captured messages."""
+    from smtp_lab.config.paths import data_dir
+
+    messages = smtp_lab.Inbox.open(archive or data_dir() / "mail.sqlite3")[-count:]
+    for message in messages:
+        click.echo(json.dumps(_row(message)) if as_json else repr(message))
+    if not messages and not as_json:
+        click.echo("No mail has been captured yet.")
+
+
+def _row(message: smtp_lab.Captured) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "received_at": message.received_at.isoformat(),
+        "mail_from": message.mail_from,
+        "rcpt_to": list(message.rcpt_to),
+        "subject": message.subject,
+        "size": message.size,
+    }

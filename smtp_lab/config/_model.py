@@ -1,0 +1,112 @@
+"""The base of every config model: pydantic underneath, our sentences on top."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from smtp_lab.errors import InputError, Problem
+
+__all__ = ("Model", "problems_of")
+
+
+class Model(BaseModel):
+    """Frozen, strict about unknown fields, and quiet about the values that were wrong.
+
+    Building one raises `InputError` with one sentence for each field that cannot be used; the
+    offending values are left out, since one of them may be a password.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False
+    )
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise InputError(*problems_of(error, type(self))) from None
+
+    def replace(self, **changes: Any) -> Self:
+        """Give a copy with *changes*, all of it checked again.
+
+        Raises:
+            InputError: The result would not be valid; this object is as it was.
+        """
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**(kept | changes))
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Turn pydantic's errors into ours, field by field."""
+    problems: list[Problem] = []
+    for detail in error.errors(include_url=False, include_input=False):
+        problems += _problems(detail, model)
+    # A misspelt field is also a missing one: one mistake, one sentence.
+    meant = {p.fix for p in problems if p.fix.startswith("did you mean")}
+    return [
+        p
+        for p in problems
+        if p.problem != _MISSING or f"did you mean {p.field.rpartition('.')[2]!r}?" not in meant
+    ]
+
+
+def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
+    # A discriminator's tag ("smtp", "basic") stands in the location; it is no field of ours.
+    path = [str(part) for part in detail["loc"] if part not in _TAGS]
+    field = ".".join(path)
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return [
+            Problem(p.field if p.field.startswith(field) else f"{field}.{p.field}".strip("."), p.problem, p.fix)
+            for p in cause.problems
+        ]
+    match detail["type"]:
+        case "missing":
+            return [Problem(field, _MISSING, "fill it in")]
+        case "extra_forbidden":
+            return [Problem(field, "is not a known field", _meant(path[-1], model, path[:-1]))]
+        case "value_error":
+            problem, _, fix = str(cause).partition("; ")
+            return [Problem(field, problem, fix)]
+        case "literal_error" | "enum":
+            return [Problem(field, "is none of the choices", f"give {detail['ctx']['expected']}")]
+        case "union_tag_invalid":
+            return [Problem(field, "names an unknown type", f"give {detail['ctx']['expected_tags']}")]
+        case _:
+            text = detail["msg"].removeprefix("Input ").removeprefix("Value ")
+            return [Problem(field, text[:1].lower() + text[1:])]
+
+
+_TAGS = {"smtp", "basic", "none"}
+_MISSING = "is missing"
+
+
+def _meant(name: str, model: type[BaseModel], path: list[str]) -> str:
+    """Guess which field of *model*, followed along *path*, was meant by *name*."""
+    known: set[str] = set()
+    for candidate in _models_at(model, path):
+        known |= set(candidate.model_fields)
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def _models_at(model: type[BaseModel], path: list[str]) -> list[type[BaseModel]]:
+    models = [model]
+    for name in path:
+        models = [
+            found
+            for at in models
+            if name in at.model_fields
+            for found in _models_in(at.model_fields[name].annotation)
+        ]
+    return models
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for arg in getattr(annotation, "__args__", ()) for found in _models_in(arg)]

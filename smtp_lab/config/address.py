@@ -1,0 +1,107 @@
+"""Mail addresses as people type them: checked, with a sentence for whatever is wrong."""
+
+from __future__ import annotations
+
+import re
+from email.headerregistry import Address
+from email.utils import getaddresses
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+from smtp_lab.errors import InputError, Problem
+
+__all__ = ("check_address", "check_addresses", "parse_sender")
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SENDER = re.compile(r'\A\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"]*?)\s*<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*?))\s*\Z')
+_EXAMPLE = "give one address such as ann@example.com"
+
+
+def check_address(text: str, field: str = "address") -> str:
+    """Give *text* back, stripped, when it is one e-mail address.
+
+    The rules are those of RFC 5321 and 6531 as the ``email-validator`` package knows them. Names
+    reserved for tests and local networks (``.test``, ``.invalid``, ``localhost``; RFC 6761) are
+    welcome: they are what a lab is for.
+
+    Raises:
+        InputError: It is not; the message names *field*.
+    """
+    if _CONTROLS.search(text):
+        raise InputError.of(field, "holds a line break or another control character", _EXAMPLE)
+    address = text.strip()
+    if not address:
+        raise InputError.of(field, "is empty", _EXAMPLE)
+    if "@" not in address:
+        raise InputError.of(field, f"{address!r} has no @", _EXAMPLE)
+    checked = address
+    if address.rpartition("@")[2].rpartition(".")[2].lower() in SPECIAL_USE_DOMAIN_NAMES:
+        checked += ".example"
+    try:
+        validate_email(
+            checked,
+            check_deliverability=False,
+            globally_deliverable=False,
+            allow_quoted_local=True,
+            allow_domain_literal=True,
+        )
+    except EmailNotValidError as error:
+        reason = str(error).rstrip(".")
+        problem = f"{address!r} is not an address ({reason[:1].lower()}{reason[1:]})"
+        raise InputError.of(field, problem, _EXAMPLE) from None
+    return address
+
+
+def check_addresses(to: str | list[str] | tuple[str, ...], field: str = "to") -> tuple[str, ...]:
+    """Give the addresses in *to*, each checked, in order and without repeats.
+
+    Args:
+        to: One address, several in one text separated by commas, or a list of addresses. Each may
+            carry a display name (``Ann <ann@example.com>``), which plays no part in the envelope.
+        field: What to call the value in an error.
+
+    Raises:
+        InputError: There is none, or one of them is not an address; every bad one is named.
+    """
+    texts = [to] if isinstance(to, str) else list(to)
+    problems: list[Problem] = []
+    addresses: dict[str, None] = {}
+    for text in texts:
+        if _CONTROLS.search(text):
+            problems.append(Problem(field, "holds a line break or another control character", _EXAMPLE))
+            continue
+        for _, address in getaddresses([text]) if "," in text or "<" in text else [("", text)]:
+            try:
+                addresses[check_address(address or text, field)] = None
+            except InputError as error:
+                problems.extend(error.problems)
+    if not texts:
+        problems.append(Problem(field, "names nobody", _EXAMPLE))
+    if problems:
+        raise InputError(*problems)
+    return tuple(addresses)
+
+
+def parse_sender(text: str, field: str = "sender") -> Address:
+    """Read ``Display Name <a@b>`` or ``a@b``.
+
+    Returns:
+        An `email.headerregistry.Address`, which encodes any name properly in a header.
+
+    Raises:
+        InputError: There is no address, more than one, or a control character.
+    """
+    if _CONTROLS.search(text):
+        raise InputError.of(field, "holds a line break or another control character", _EXAMPLE)
+    found = _SENDER.match(text)
+    if not found:
+        fix = "give one address such as Ann Example <ann@example.com>"
+        raise InputError.of(field, f"{text!r} is not a name and one address", fix)
+    address = check_address(found["bare"] if found["angle"] is None else found["angle"], field)
+    name = (found["name"] or "").strip()
+    if name[:1] == '"':
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    local, _, domain = address.rpartition("@")
+    if local[:1] == '"':
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    return Address(display_name=name, username=local, domain=domain)

@@ -1,0 +1,7 @@
+"""How mail gets out, what was said on the way, and what went wrong."""
+
+from smtp_lab.deliver.delivery import Delivery, Recipient
+from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
+from smtp_lab.deliver.send import send, send_test
+
+__all__ = ("Delivery", "Diagnosis", "Recipient", "diagnose", "send", "send_test")

@@ -1,0 +1,250 @@
+"""An SMTP client that writes down every line, trusts no server, and tries a password once."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import socket
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+
+from smtp_lab.config import BasicAuth, SmtpConnection
+from smtp_lab.transcript import MASK, Mask, Transcript
+
+__all__ = ("Client", "PlainTextLoginError", "is_loopback")
+
+_MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
+_MAX_REPLY = 65_536
+_WHOLE = 10  # the whole dialogue may take this many times the wait for one answer
+_CODE = re.compile(rb"[2-5][0-9]{2}(?=[ -]|\r?\n|\Z)")
+
+
+class PlainTextLoginError(OSError):
+    """A password would have crossed the network unencrypted; it was not sent."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* names this machine."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class Client(smtplib.SMTP):
+    """One connection to the server of *connection*.
+
+    `smtplib` does the commands; reading is done here, since it would wait without end for a
+    server that dribbles, and so is TLS, since smtplib checks no certificate unless told to.
+
+    Args:
+        connection: Where to, and how.
+        transcript: Gets every line.
+        mask: Hides secrets a server might echo.
+    """
+
+    def __init__(self, connection: SmtpConnection, transcript: Transcript, mask: Mask) -> None:
+        super().__init__(local_hostname="[127.0.0.1]", timeout=connection.timeout)
+        self.connection, self.transcript, self._mask = connection, transcript, mask
+        self._end = time.monotonic() + connection.timeout * _WHOLE
+        self._buffer = bytearray()
+        self._hidden = False
+
+    # --- the dialogue -------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Connect, greet, and encrypt as the connection's security asks.
+
+        Raises:
+            OSError: Whatever went wrong; every smtplib, ssl and socket error is one.
+        """
+        host, port, security = self.connection.host, self.connection.port, self.connection.security
+        self.transcript.add("*", f"connecting to {self.connection.endpoint}")
+        self.sock = socket.create_connection((host, port), self._time_left())
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if security == "implicit":
+            self._encrypt()
+        self.transcript.stage = "greeting"
+        code, text = self.getreply()
+        if code != 220:  # noqa: PLR2004
+            raise smtplib.SMTPConnectError(code, text)
+        self._say_hello()
+        if security == "starttls" or (security == "tls-if-offered" and self.has_extn("starttls")):
+            self._start_tls()
+            self._say_hello()  # RFC 3207 section 4.2: what was said before TLS counts for nothing
+
+    def log_in(self, auth: BasicAuth) -> None:
+        """Log in with exactly one attempt.
+
+        Raises:
+            PlainTextLoginError: The connection is not encrypted and leaves this machine.
+            smtplib.SMTPAuthenticationError: The server refused.
+            smtplib.SMTPNotSupportedError: It offers no mechanism that fits.
+        """
+        self.transcript.stage = "auth"
+        if not self.transcript.tls and not is_loopback(self.connection.host):
+            raise PlainTextLoginError("the connection is not encrypted")
+        offered = self.esmtp_features.get("auth", "").upper().split()
+        if not offered:
+            raise smtplib.SMTPNotSupportedError("SMTP AUTH extension not supported by server.")
+        wanted = ("PLAIN", "LOGIN") if auth.mechanism == "auto" else (auth.mechanism,)
+        mechanism = next((m for m in wanted if m in offered), None)
+        if mechanism is None:
+            raise smtplib.SMTPException("No suitable authentication method found.")
+        password = auth.password.reveal() if auth.password else ""
+        if mechanism == "PLAIN":
+            answer = _b64(f"\0{auth.username}\0{password}")
+            code, text = self._secretly(f"AUTH PLAIN {answer}", "AUTH PLAIN ")
+        else:
+            code, text = self.docmd("AUTH", "LOGIN")
+            for answer in (auth.username, password):
+                if code != 334:  # noqa: PLR2004
+                    break
+                code, text = self._secretly(_b64(answer))
+        if code != 235:  # noqa: PLR2004
+            raise smtplib.SMTPAuthenticationError(code, text)
+
+    def hand_over(self, data: bytes) -> tuple[int, str]:
+        """Send DATA and the message; give the server's final answer."""
+        self.transcript.stage = "data"
+        code, text = self.docmd("DATA")
+        if code != 354:  # noqa: PLR2004
+            return code, text.decode("utf-8", "replace")
+        # RFC 5321 section 4.5.2: a line that begins with a dot gets a second one.
+        stuffed = re.sub(rb"(?m)^\.", b"..", data)
+        self.transcript.add("*", f"the message: {len(data):,} octets")
+        with self._hiding():
+            self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+        code, text = self.getreply()
+        return code, text.decode("utf-8", "replace")
+
+    def leave(self) -> None:
+        """Say goodbye and close; a server that has hung up already is no matter."""
+        if self.sock is not None:
+            self.transcript.stage = "quit"
+            with contextlib.suppress(OSError):
+                self.docmd("QUIT")
+        self.close()
+
+    def _say_hello(self) -> None:
+        self.transcript.stage = "ehlo"
+        code, text = self.ehlo()
+        if code != 250:  # noqa: PLR2004
+            code, text = self.helo()
+            if code != 250:  # noqa: PLR2004
+                raise smtplib.SMTPHeloError(code, text)
+
+    # --- encryption ---------------------------------------------------------------------------
+
+    def _start_tls(self) -> None:
+        self.transcript.stage = "starttls"
+        if not self.has_extn("starttls"):
+            raise smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server.")
+        code, text = self.docmd("STARTTLS")
+        if code != 220:  # noqa: PLR2004
+            raise smtplib.SMTPResponseException(code, text)
+        if self._buffer:
+            # Whoever stands between could have put it there; it must not count as said under TLS.
+            self.transcript.add("*", f"dropped {len(self._buffer)} octets that came before encryption")
+            self._buffer.clear()
+        self._encrypt()
+        self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features, self.does_esmtp = {}, False
+
+    def _encrypt(self) -> None:
+        assert self.sock is not None  # noqa: S101  # begin() has connected
+        context = ssl.create_default_context(cafile=self.connection.ca_file)
+        context.minimum_version = getattr(ssl.TLSVersion, f"TLSv1_{self.connection.min_tls[-1]}")
+        if not self.connection.verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.sock.settimeout(self._time_left())
+        self.sock = secured = context.wrap_socket(self.sock, server_hostname=self.connection.host)
+        self.transcript.tls = True
+        cipher = (secured.cipher() or ("unknown cipher",))[0]
+        checked = "verified" if self.connection.verify else "NOT checked"
+        self.transcript.add("*", f"{secured.version()} with {cipher}, certificate {checked}")
+
+    # --- bytes --------------------------------------------------------------------------------
+
+    def send(self, s: bytes | str) -> None:  # type: ignore[override]  # smtplib's is wider than used
+        data = s.encode(self.command_encoding) if isinstance(s, str) else s
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("please run connect() first")
+        if not self._hidden:
+            self.transcript.add("C", self._mask(data.decode("utf-8", "replace").rstrip("\r\n")))
+        self.sock.settimeout(self._time_left())
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(f"Server not connected: {error}") from error
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        # The case of smtplib's verbs depends on Python's version.
+        super().putcmd(cmd.upper() if cmd.isalpha() else cmd, args)
+
+    def getreply(self) -> tuple[int, bytes]:
+        lines: list[bytes] = []
+        total = 0
+        while True:
+            line = self._read_line()
+            total += len(line)
+            self.transcript.add("S", self._mask(line.decode("utf-8", "replace").rstrip("\r\n")))
+            code = _CODE.match(line)
+            if code is None:
+                self.close()
+                if self.transcript.stage == "greeting":
+                    raise smtplib.SMTPConnectError(-1, line.strip())
+                raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: no reply code in {line[:80]!r}")
+            if total > _MAX_REPLY:
+                self.close()
+                raise smtplib.SMTPResponseException(500, "Line too long.")
+            lines.append(line[4:].strip())
+            if line[3:4] != b"-":
+                return int(code[0]), b"\n".join(lines)
+
+    def _read_line(self) -> bytes:
+        while (end := self._buffer.find(b"\n") + 1) == 0:
+            if len(self._buffer) > _MAX_LINE:
+                self.close()
+                raise smtplib.SMTPResponseException(500, "Line too long.")
+            if self.sock is None:
+                raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+            try:
+                self.sock.settimeout(self._time_left())
+                piece = self.sock.recv(4096)
+            except OSError as error:
+                self.close()
+                raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: {error}") from error
+            if not piece:
+                self.close()
+                raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+            self._buffer += piece
+        line = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        return line
+
+    def _time_left(self) -> float:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return min(self.connection.timeout, left)
+
+    def _secretly(self, command: str, shown: str = "") -> tuple[int, bytes]:
+        self.transcript.add("C", f"{shown}{MASK}")
+        with self._hiding():
+            self.send(f"{command}\r\n")
+        return self.getreply()
+
+    @contextlib.contextmanager
+    def _hiding(self) -> Iterator[None]:
+        self._hidden = True
+        try:
+            yield
+        finally:
+            self._hidden = False
+
+
+def _b64(text: str) -> str:
+    return b64encode(text.encode()).decode()

@@ -1,0 +1,144 @@
+"""Everything this package raises, in one small tree.
+
+    SmtpLabError
+    ├── InputError          (also ValueError)    a value that cannot be used, by field
+    │   ├── ConfigFileError                      the same, found in a TOML file, with its line
+    │   └── UnknownNameError (also KeyError)     a profile, template or message nobody knows
+    ├── PortInUseError      (also OSError)       the sink's port is taken
+    ├── SinkError                                the sink cannot do what was asked
+    ├── ArchiveError                             captured mail cannot be written or read
+    └── DeliveryError                            the message was not accepted for everyone
+
+Each message is one sentence that names the thing, what is wrong with it and how to mend it.
+A value is quoted only where it cannot be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = (
+    "ArchiveError",
+    "ConfigFileError",
+    "DeliveryError",
+    "InputError",
+    "PortInUseError",
+    "Problem",
+    "SinkError",
+    "SmtpLabError",
+    "UnknownNameError",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one field.
+
+    Attributes:
+        field: Dotted name of the field, such as ``connection.port``; empty when it is no field.
+        problem: What is wrong, without a full stop.
+        fix: What to do about it, without a full stop.
+    """
+
+    field: str
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        start = f"{self.field}: " if self.field else ""
+        sentence = f"{start}{self.problem}{f'; {self.fix}' if self.fix else ''}"
+        return sentence if sentence.endswith("?") else f"{sentence}."
+
+
+class SmtpLabError(Exception):
+    """The root of every error this package raises."""
+
+
+class InputError(SmtpLabError, ValueError):
+    """One or more values cannot be used; nothing was changed, sent or written.
+
+    Attributes:
+        problems: One `Problem` for each field, never empty.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__(*problems)
+
+    def __str__(self) -> str:
+        return " ".join(str(problem) for problem in self.problems)
+
+    @classmethod
+    def of(cls, field: str, problem: str, fix: str = "") -> InputError:
+        """Build the error for a single *field*."""
+        return cls(Problem(field, problem, fix))
+
+    @property
+    def by_field(self) -> dict[str, str]:
+        """The sentence for each field, without the field's name: what a form shows beside it."""
+        return {p.field: str(Problem("", p.problem, p.fix)) for p in self.problems}
+
+
+class ConfigFileError(InputError):
+    """A configuration file cannot be used; it was left as it is.
+
+    Attributes:
+        path: The file.
+        line: The line the problem stands in, counted from 1, or None where no line is to blame.
+    """
+
+    def __init__(self, path: str, line: int | None, problems: Iterable[Problem]) -> None:
+        self.path, self.line = path, line
+        super().__init__(*problems)
+        self.args = (path, line, tuple(self.problems))
+
+    def __str__(self) -> str:
+        where = f"{self.path}, line {self.line}: " if self.line else f"{self.path}: "
+        return where + super().__str__()
+
+
+class UnknownNameError(InputError, KeyError):
+    """A name that nothing here has."""
+
+    __str__ = InputError.__str__  # KeyError would show the message in quotes
+
+
+class PortInUseError(SmtpLabError, OSError):
+    """The sink cannot listen where it was asked to.
+
+    Attributes:
+        host: The address that was asked for.
+        port: The port that was asked for.
+    """
+
+    def __init__(self, host: str, port: int, fix: str) -> None:
+        self.host, self.port, self.fix = host, port, fix
+        super().__init__(host, port, fix)
+
+    def __str__(self) -> str:
+        return f"Port {self.port} on {self.host} is already in use; {self.fix}."
+
+
+class SinkError(SmtpLabError):
+    """The sink cannot do what was asked of it."""
+
+
+class ArchiveError(SmtpLabError):
+    """Captured mail cannot be written or read."""
+
+
+class DeliveryError(SmtpLabError):
+    """The message was not accepted for every recipient.
+
+    Attributes:
+        delivery: The `Delivery`, with its transcript, replies and diagnosis.
+    """
+
+    def __init__(self, delivery: Any) -> None:
+        self.delivery = delivery
+        super().__init__(delivery)
+
+    def __str__(self) -> str:
+        return str(self.delivery.sentence)

@@ -1,0 +1,252 @@
+"""One captured message: what came over the wire, and what it means."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import Message
+from functools import cached_property
+from html import escape
+from typing import Any
+
+from smtp_lab.archive import StoredMessage, StoredSession
+from smtp_lab.inbox import mime, preview
+from smtp_lab.transcript import Transcript, printable
+
+__all__ = ("Attachment", "Captured")
+
+_SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date")
+_IMAGE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
+_INLINE_BYTES = 5_000_000
+_CID = re.compile(r"""(["'(])cid:([^"')\s>]+)""", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A part of a message that is a file rather than its text.
+
+    Attributes:
+        name: As the sender wrote it, made printable; do not use it as a path.
+        type: Such as ``image/png``.
+        content: The decoded bytes.
+        content_id: What ``cid:`` links in the HTML call it, or empty.
+        inline: Whether it belongs to the HTML rather than beside it.
+    """
+
+    name: str
+    type: str
+    content: bytes
+    content_id: str = ""
+    inline: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Attachment {self.name!r} {self.type} {len(self.content):,} octets>"
+
+
+class Captured:
+    """A message as the sink received it.
+
+    The envelope is what the client said in MAIL and RCPT, never taken from headers. Parsing is done
+    when first asked for, within bounds, and gives a value for every mail however broken; `raw` is
+    always there.
+
+    Args:
+        stored: The message as the archive has it.
+    """
+
+    def __init__(self, stored: StoredMessage) -> None:
+        self._stored = stored
+
+    # --- as it came ---------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """Its number in the archive, counted upwards and never used twice."""
+        return self._stored.id
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes as received, dot-stuffing undone, nothing else changed."""
+        return self._stored.raw
+
+    @property
+    def size(self) -> int:
+        """Its length in octets."""
+        return len(self._stored.raw)
+
+    @property
+    def received_at(self) -> datetime:
+        """When the last byte had arrived, in UTC."""
+        return self._stored.received_at
+
+    @property
+    def mail_from(self) -> str:
+        """The envelope sender; empty for the null sender of bounces."""
+        return self._stored.mail_from
+
+    @property
+    def rcpt_to(self) -> tuple[str, ...]:
+        """The envelope recipients, those in Bcc among them."""
+        return self._stored.rcpt_to
+
+    @property
+    def session(self) -> StoredSession:
+        """The connection it came over: peer, TLS, login."""
+        return self._stored.session
+
+    @cached_property
+    def transcript(self) -> Transcript:
+        """The dialogue as the sink saw it, up to the message."""
+        return Transcript.from_dict(self._stored.session.transcript)
+
+    # --- what it means ------------------------------------------------------------------------
+
+    @cached_property
+    def _parsed(self) -> tuple[Message[Any, Any], str]:
+        return mime.parse(self.raw)
+
+    @property
+    def too_complex(self) -> str:
+        """Why the message was not read whole; empty when it was."""
+        return self._parsed[1]
+
+    @cached_property
+    def headers(self) -> list[tuple[str, str]]:
+        """Every header, decoded, in order."""
+        return [(mime.clean(name), mime.decode_words(value)) for name, value in self._parsed[0].raw_items()]
+
+    def header(self, name: str) -> str:
+        """The first header called *name*, decoded; empty when there is none."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+    def addresses(self, name: str) -> list[str]:
+        """The addresses in all headers called *name*, each as ``Name <address>``."""
+        values = [str(v) for key, v in self._parsed[0].raw_items() if key.lower() == name.lower()]
+        return mime.read_addresses(values)
+
+    @property
+    def subject(self) -> str:
+        """The decoded Subject."""
+        return self.header("Subject")
+
+    @property
+    def sender(self) -> str:
+        """The From header as ``Name <address>``."""
+        return ", ".join(self.addresses("From"))
+
+    @property
+    def date(self) -> datetime | None:
+        """The moment of the Date header in UTC; None where it gives none."""
+        return mime.read_date(self.header("Date"))
+
+    @cached_property
+    def _leaves(self) -> list[Message[Any, Any]]:
+        return list(mime.walk(self._parsed[0]))
+
+    def _body(self, kind: str) -> str:
+        for part in self._leaves:
+            if part.get_content_type() == kind and not _is_file(part):
+                return mime.decode_bytes(mime.payload(part), _charset(part)).replace("\r\n", "\n")
+        return ""
+
+    @cached_property
+    def text(self) -> str:
+        """The plain text body; empty when there is none."""
+        return self._body("text/plain")
+
+    @cached_property
+    def html(self) -> str:
+        """The HTML body as sent; empty when there is none."""
+        return self._body("text/html")
+
+    @cached_property
+    def attachments(self) -> list[Attachment]:
+        """The files, in order, pictures of the HTML among them (``inline``)."""
+        found = []
+        for part in self._leaves:
+            if not _is_file(part):
+                continue
+            content_id = mime.decode_words(part.get("Content-ID", "")).strip("<>")
+            disposition = str(part.get("Content-Disposition", "")).lower()
+            found.append(
+                Attachment(
+                    name=mime.file_name(part),
+                    type=mime.clean(part.get_content_type()),
+                    content=mime.payload(part),
+                    content_id=content_id,
+                    inline=bool(content_id) and not disposition.startswith("attachment"),
+                )
+            )
+        return found
+
+    # --- how it is shown ----------------------------------------------------------------------
+
+    def preview(self, *, height: int = 420, plain: bool = False) -> str:
+        """HTML that shows the body in a frame that runs nothing and fetches nothing.
+
+        Args:
+            height: Of the frame, in CSS pixels.
+            plain: Show the text body even where there is an HTML one.
+        """
+        if self.html and not plain:
+            page = preview.document(_with_pictures(self.html, self.attachments))
+        else:
+            page = preview.text_document(self.text or "(no text)")
+        return preview.frame(page, height=height, title=f"Preview of message {self.id}")
+
+    def __repr__(self) -> str:
+        return printable(f"<Captured {self.id}: {self.subject!r} from {self.mail_from or '<>'} to {', '.join(self.rcpt_to)}>")
+
+    def __str__(self) -> str:
+        lines = [f"{name}: {value}" for name, value in self._summary().items()]
+        body = "\n".join(map(printable, (self.text or self.html).splitlines()))
+        return "\n".join([*map(printable, lines), "", body])
+
+    def _summary(self) -> dict[str, str]:
+        session = self.session
+        shown = {name: self.header(name) for name in _SHOWN if self.header(name)}
+        shown["Envelope"] = f"{self.mail_from or '<>'} → {', '.join(self.rcpt_to)}"
+        login = f", login {session.login}" if session.login_ok else ", no login"
+        shown["Received"] = f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC, {self.size:,} octets, {session.tls_version or 'not encrypted'}{login}"
+        if files := [a for a in self.attachments if not a.inline]:
+            shown["Attachments"] = ", ".join(f"{a.name or 'unnamed'} ({a.type}, {len(a.content):,} octets)" for a in files)
+        if self.too_complex:
+            shown["Too complex"] = f"{self.too_complex}; the whole is in .raw"
+        return shown
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left;vertical-align:top">{escape(name)}</th>'
+            f'<td style="text-align:left;overflow-wrap:anywhere">{escape(value)}</td></tr>'
+            for name, value in self._summary().items()
+        )
+        return f'<div><table aria-label="Message {self.id}">{rows}</table>{self.preview()}</div>'
+
+
+def _is_file(part: Message[Any, Any]) -> bool:
+    disposition = str(part.get("Content-Disposition", "")).strip().lower()
+    named = bool(mime.file_name(part))
+    return disposition.startswith("attachment") or named or part.get_content_maintype() != "text"
+
+
+def _charset(part: Message[Any, Any]) -> str:
+    try:
+        return str(part.get_param("charset", "") or "")
+    except (ValueError, TypeError, IndexError, AttributeError):
+        return ""
+
+
+def _with_pictures(html: str, attachments: list[Attachment]) -> str:
+    """Put pictures the HTML calls ``cid:`` into it, since the frame may fetch nothing."""
+    known: Mapping[str, Attachment] = {a.content_id: a for a in attachments if a.content_id}
+
+    def replaced(found: re.Match[str]) -> str:
+        picture = known.get(found[2])
+        if picture is None or picture.type not in _IMAGE_TYPES or len(picture.content) > _INLINE_BYTES:
+            return found[0]
+        return f"{found[1]}data:{picture.type};base64,{b64encode(picture.content).decode()}"
+
+    return _CID.sub(replaced, html)

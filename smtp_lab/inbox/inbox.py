@@ -1,0 +1,180 @@
+"""Captured mail as a sequence of messages and as DataFrames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from smtp_lab.archive import Archive
+from smtp_lab.errors import UnknownNameError
+from smtp_lab.inbox.captured import Captured
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ("Inbox",)
+
+_BATCH = 200
+_TEXT = ("mail_from", "from", "subject", "message_id", "tls_version", "login", "ehlo", "peer", "door")
+_LISTS = ("rcpt_to", "to", "cc", "attachments")
+
+
+class Inbox:
+    """The reading side of an archive.
+
+    ``inbox[-1]`` is the newest message, ``len(inbox)`` how many there are, and `to_frame` all of
+    them as a table. It always shows what is there now; nothing needs to be refreshed.
+
+    Args:
+        archive: What to read.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self._rows: dict[int, dict[str, Any]] = {}
+
+    @classmethod
+    def open(cls, where: str | Path) -> Inbox:
+        """Open the archive at *where*, a path or a SQLAlchemy URL.
+
+        Raises:
+            ArchiveError: It cannot be opened.
+        """
+        return cls(Archive(where))
+
+    def __len__(self) -> int:
+        return self.archive.count()
+
+    def __iter__(self) -> Iterator[Captured]:
+        after = 0
+        while batch := self.archive.messages(after=after, limit=_BATCH):
+            yield from map(Captured, batch)
+            after = batch[-1].id
+
+    @overload
+    def __getitem__(self, index: int) -> Captured: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Captured]: ...
+    def __getitem__(self, index: int | slice) -> Captured | list[Captured]:
+        ids = self.archive.ids()
+        if isinstance(index, slice):
+            return [self.get(number) for number in ids[index]]
+        try:
+            return self.get(ids[index])
+        except IndexError:
+            held = f"holds {len(ids)} messages" if ids else "is empty; send a test first"
+            raise IndexError(f"The inbox {held}, so there is no [{index}].") from None
+
+    def get(self, number: int) -> Captured:
+        """The message whose ``id`` is *number*.
+
+        Raises:
+            UnknownNameError: There is none.
+        """
+        found = self.archive.messages(only=number)
+        if not found:
+            raise UnknownNameError.of("message", f"number {number} is not in {self.archive.name}", "see inbox.to_frame()")
+        return Captured(found[0])
+
+    def to_frame(self) -> pd.DataFrame:
+        """All messages, one row each, oldest first.
+
+        Columns:
+            id (int64), received_at (datetime64[us, UTC]), mail_from (str), rcpt_to (list of str),
+            from (str), to and cc (lists of str), subject (str), date (datetime64[us, UTC], NaT where
+            the header gives none), size (int64, octets), attachments (list of names), tls_version,
+            login, ehlo, peer, door, message_id (str). A text that is not there is empty, never NaN.
+        """
+        import pandas as pd
+
+        self._read_new()
+        ids = self.archive.ids()
+        rows = [self._rows[number] for number in ids]
+        return pd.DataFrame(
+            {
+                "id": pd.Series(ids, dtype="int64"),
+                "received_at": _moments(rows, "received_at"),
+                **{name: _column(rows, name) for name in ("mail_from", "rcpt_to", "from", "to", "cc", "subject")},
+                "date": _moments(rows, "date"),
+                "size": pd.Series([row["size"] for row in rows], dtype="int64"),
+                "attachments": _column(rows, "attachments"),
+                **{name: _column(rows, name) for name in _TEXT if name not in ("mail_from", "from", "subject")},
+            }
+        )
+
+    def sessions(self) -> pd.DataFrame:
+        """All connections, one row each, oldest first, also those no message came of.
+
+        Columns:
+            id (str), started_at and ended_at (datetime64[us, UTC], NaT while it lasts), door, peer,
+            ehlo, tls_version, tls_cipher, login, mechanism (str), login_ok (boolean, missing where
+            there was no login), lines (int64, of the transcript), last_reply (str).
+        """
+        import pandas as pd
+
+        found = [vars(session) for session in self.archive.sessions()]
+        spoken = [session["transcript"].get("lines", []) for session in found]
+        names = ("door", "peer", "ehlo", "tls_version", "tls_cipher", "login", "mechanism")
+        replies = [next((x["text"] for x in reversed(s) if x["direction"] == "S"), "") for s in spoken]
+        return pd.DataFrame(
+            {
+                "id": pd.Series([row["id"] for row in found], dtype="str"),
+                "started_at": _moments(found, "started_at"),
+                "ended_at": _moments(found, "ended_at"),
+                **{name: pd.Series([row[name] for row in found], dtype="str") for name in names},
+                "login_ok": pd.Series([row["login_ok"] for row in found], dtype="boolean"),
+                "lines": pd.Series([len(s) for s in spoken], dtype="int64"),
+                "last_reply": pd.Series(replies, dtype="str"),
+            }
+        )
+
+    def _read_new(self) -> None:
+        after = max(self._rows, default=0)
+        while batch := self.archive.messages(after=after, limit=_BATCH):
+            for stored in batch:
+                self._rows[stored.id] = _row(Captured(stored))
+            after = batch[-1].id
+
+    def __repr__(self) -> str:
+        return f"<Inbox of {len(self)} messages in {self.archive.name}>"
+
+    def _repr_html_(self) -> str:
+        # pandas escapes every cell of a plain DataFrame; a Styler would not.
+        shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]].tail(20)
+        html: str = shown.to_html(index=False, max_rows=20, notebook=True)
+        return html
+
+
+def _row(message: Captured) -> dict[str, Any]:
+    session = message.session
+    return {
+        "received_at": message.received_at,
+        "mail_from": message.mail_from,
+        "rcpt_to": list(message.rcpt_to),
+        "from": message.sender,
+        "to": message.addresses("To"),
+        "cc": message.addresses("Cc"),
+        "subject": message.subject,
+        "date": message.date,
+        "size": message.size,
+        "attachments": [a.name or a.type for a in message.attachments if not a.inline],
+        "tls_version": session.tls_version,
+        "login": session.login if session.login_ok else "",
+        "ehlo": session.ehlo,
+        "peer": session.peer,
+        "door": session.door,
+        "message_id": message.header("Message-ID"),
+    }
+
+
+def _moments(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.Series(pd.to_datetime([row[name] for row in rows], utc=True)).astype("datetime64[us, UTC]")
+
+
+def _column(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.Series([row[name] for row in rows], dtype="object" if name in _LISTS else "str")

@@ -1,0 +1,231 @@
+"""The sink as a person holds it in a notebook."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from smtp_lab.archive import Archive
+from smtp_lab.config import BasicAuth, Profile, Secret, SmtpConnection
+from smtp_lab.config.paths import data_dir
+from smtp_lab.errors import InputError, PortInUseError, SinkError
+from smtp_lab.inbox import Inbox
+from smtp_lab.sink.credentials import Credentials
+from smtp_lab.sink.server import HOST, Server, Settings
+from smtp_lab.sink.tls import LabAuthority
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ("Sink",)
+
+_running: list[Server] = []
+_lock = threading.Lock()
+
+TEMPORARY = ":temporary:"
+_MAX_SIZE = 50 * 2**20
+
+
+class Sink:
+    """The bundled mail server: takes mail over real SMTP, keeps it, and never passes it on.
+
+    It listens on this machine only, on two doors: ``port`` speaks STARTTLS, ``tls_port`` speaks TLS
+    from the first byte. Both show a certificate of the lab's own authority (``ca_file``) and take
+    logins by AUTH PLAIN and LOGIN once the connection is encrypted. A message is answered with
+    ``250`` only after it is committed to disk.
+
+    A second sink with the same settings, as from a cell that is run again, is the same server on
+    the same ports.
+
+    Args:
+        archive: Where mail is kept: a path, a SQLAlchemy URL, ``":temporary:"`` for one that is
+            gone when the sink is, or None for the archive of this user, which outlives the kernel.
+        port: Port of the STARTTLS door; 0 takes a free one.
+        tls_port: Port of the implicit TLS door; 0 takes a free one.
+        users: Passwords by user name; None accepts any login.
+        login_required: Whether mail is refused without a login; by default when *users* are given.
+        max_size: Largest message, in octets.
+
+    Raises:
+        InputError: A value cannot be used.
+    """
+
+    def __init__(  # noqa: PLR0913  # each is a setting of the server, all but the first by name
+        self,
+        archive: str | Path | None = None,
+        *,
+        port: int = 0,
+        tls_port: int = 0,
+        users: Mapping[str, str | Secret] | None = None,
+        login_required: bool | None = None,
+        max_size: int = _MAX_SIZE,
+    ) -> None:
+        for name, number in (("port", port), ("tls_port", tls_port)):
+            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65535:  # noqa: PLR2004
+                raise InputError.of(name, f"{number!r} is not between 0 and 65535", "0 takes a free port")
+        if port and port == tls_port:
+            raise InputError.of("tls_port", f"is {port}, the same as port", "give another number, or 0")
+        self._credentials = Credentials(users)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if str(archive) == TEMPORARY:
+            self._temporary = tempfile.TemporaryDirectory(prefix="smtp-lab-", ignore_cleanup_errors=True)
+            archive = Path(self._temporary.name) / "mail.sqlite3"
+        self.archive = Archive(archive if archive is not None else data_dir() / "mail.sqlite3")
+        self._settings = Settings(
+            archive=self.archive.name,
+            port=port,
+            tls_port=tls_port,
+            users=tuple((u, s if isinstance(s, Secret) else Secret(s)) for u, s in users.items()) if users else None,
+            login_required=self._credentials.listed if login_required is None else login_required,
+            max_size=max_size,
+        )
+        self._server: Server | None = None
+
+    # --- its life -----------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start listening; a sink that runs already is left as it is.
+
+        Returns:
+            The sink itself, so that ``sink = Sink().start()`` reads in one line.
+
+        Raises:
+            PortInUseError: A port that was asked for is taken.
+        """
+        with _lock:
+            if not self.running:
+                self._server = self._find() or self._launch()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; mail on its way is finished and kept. Stopping twice is fine."""
+        if self._server is not None:
+            self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _find(self) -> Server | None:
+        # Two sinks that were each given a temporary archive never have equal settings.
+        return next((s for s in _running if s.settings == self._settings and s.running), None)
+
+    def _launch(self) -> Server:
+        for port in filter(None, (self._settings.port, self._settings.tls_port)):
+            if any(port in (server.port, server.tls_port) for server in _running):
+                fix = "another sink of this kernel has it: stop that one first, or leave the port out"
+                raise PortInUseError(HOST, port, fix)
+        authority = LabAuthority(data_dir() / "ca")
+        server = Server(
+            self._settings, self.archive, authority, on_stop=_running.remove, holding=self._temporary
+        )
+        _running.append(server)
+        if self._temporary is not None:
+            # Nobody can come back to a temporary archive: the server ends with the sink. Not in
+            # this thread, which may be the server's own when the collector runs there.
+            weakref.finalize(self, lambda: threading.Thread(target=server.stop).start()).atexit = False
+        return server
+
+    # --- what it is ---------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None and self._server.running
+
+    @property
+    def host(self) -> str:
+        """The address it listens on; ``::1`` on the same ports leads to it too."""
+        return HOST
+
+    @property
+    def port(self) -> int:
+        """The port of the STARTTLS door."""
+        return self._live.port
+
+    @property
+    def tls_port(self) -> int:
+        """The port of the implicit TLS door."""
+        return self._live.tls_port
+
+    @cached_property
+    def ca_file(self) -> Path:
+        """The certificate a client must trust, in PEM."""
+        return LabAuthority(data_dir() / "ca").ca_file
+
+    @property
+    def _live(self) -> Server:
+        if self._server is None or not self._server.running:
+            raise SinkError("The sink is not running; start it with sink.start().")
+        return self._server
+
+    def profile(
+        self,
+        name: str = "lab",
+        *,
+        sender: str = "smtp_lab <lab@example.com>",
+        implicit: bool = False,
+    ) -> Profile:
+        """A profile that sends to this sink: encrypted, verified, logged in.
+
+        Args:
+            name: What to call it.
+            sender: Who sends, as ``Name <address>``.
+            implicit: Use the door that speaks TLS from the first byte.
+        """
+        username, password = self._credentials.first
+        return Profile(
+            name=name,
+            sender=sender,
+            description="The bundled sink: nothing sent here leaves this machine.",
+            connection=SmtpConnection(
+                host=self.host,
+                port=self.tls_port if implicit else self.port,
+                security="implicit" if implicit else "starttls",
+                ca_file=str(self.ca_file),
+                auth=BasicAuth(username=username, password=password),
+            ),
+        )
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """What was captured."""
+        return Inbox(self.archive)
+
+    @property
+    def sessions(self) -> pd.DataFrame:
+        """Every connection, also those that were refused or left, one row each, oldest first."""
+        return self.inbox.sessions()
+
+    def __repr__(self) -> str:
+        if not self.running:
+            return f"<Sink stopped, archive {self.archive.name}>"
+        return f"<Sink on {self.host}: port {self.port} STARTTLS, port {self.tls_port} TLS, archive {self.archive.name}>"
+
+    def _repr_html_(self) -> str:
+        state: dict[str, Any] = {"State": "stopped"}
+        if self.running:
+            state = {
+                "State": "running, on this machine only",
+                "STARTTLS": f"{self.host}, port {self.port}",
+                "Implicit TLS": f"{self.host}, port {self.tls_port}",
+                "Login": (
+                    "only the users it was given" if self._credentials.listed else "any name and password"
+                )
+                + (", required" if self._settings.login_required else ", not required"),
+            }
+        state |= {"Trust": self.ca_file, "Archive": self.archive.name, "Messages": self.archive.count()}
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{escape(key)}</th>'
+            f'<td style="text-align:left">{escape(str(value))}</td></tr>'
+            for key, value in state.items()
+        )
+        return f'<table aria-label="Sink">{rows}</table>'

@@ -1,0 +1,67 @@
+"""The lab's own certificate authority: real verification in every lesson, and nothing to buy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smtp_lab.config.paths import private_dir, write_private
+
+if TYPE_CHECKING:
+    import trustme
+
+__all__ = ("LabAuthority",)
+
+NAMES = ("localhost", "127.0.0.1", "::1")
+"""What the sink's certificate is valid for."""
+
+
+class LabAuthority:
+    """One certificate authority for each user, made once and kept where only the user can read.
+
+    It stays the same from one kernel to the next, so a saved profile that names `ca_file` keeps
+    working.
+
+    Args:
+        folder: Where it is kept; made when it is not there.
+
+    Attributes:
+        ca_file: The certificate to trust, in PEM.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import trustme
+
+        self.ca_file = folder / "lab-ca.pem"
+        store = folder / "lab-ca-with-key.pem"
+        if not store.exists():
+            made = trustme.CA(organization_name="smtp_lab", organization_unit_name="lab CA")
+            _create(store, made.private_key_pem.bytes() + made.cert_pem.bytes())
+        pem = store.read_bytes()
+        cut = pem.index(b"-----BEGIN CERTIFICATE-----")
+        self._ca: trustme.CA = trustme.CA.from_pem(pem[cut:], pem[:cut])
+        if not self.ca_file.exists() or self.ca_file.read_bytes() != pem[cut:]:
+            write_private(self.ca_file, pem[cut:])
+
+    def server_context(self) -> ssl.SSLContext:
+        """A TLS context for the sink, with a fresh certificate for `NAMES`, TLS 1.2 at least."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._ca.issue_cert(*NAMES, common_name="localhost").configure_cert(context)
+        return context
+
+
+def _create(path: Path, data: bytes) -> None:
+    """Write *path* unless another process was first; whole or not at all, 0600."""
+    private_dir(path.parent)
+    mine = path.with_name(f".{path.name}.{os.getpid()}")
+    write_private(mine, data)
+    try:
+        # A link fails where the name is taken: of two sinks starting at once, one CA survives.
+        with contextlib.suppress(FileExistsError):
+            os.link(mine, path)
+    finally:
+        mine.unlink()

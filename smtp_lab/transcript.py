@@ -1,0 +1,222 @@
+"""The SMTP dialogue, line by line: timed, with secrets masked, the same on either side of the wire."""
+
+from __future__ import annotations
+
+import re
+import time
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from smtp_lab.facts import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ("MASK", "Direction", "Line", "Mask", "Transcript", "explain", "printable")
+
+MASK = "••••••"
+
+Direction = Literal["C", "S", "*"]
+"""Who spoke: the client, the server, or ``*`` for a note about the connection itself."""
+
+_ARROWS = {"C": "→", "S": "←", "*": "·"}
+_SPEAKERS = {"C": "client", "S": "server", "*": "note"}
+
+# C0 and C1 controls, and the characters that turn the direction of text around.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Make *text* safe for a terminal or a log line: control characters become ``\\xNN``."""
+    return _UNPRINTABLE.sub(
+        lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a dialogue.
+
+    Attributes:
+        direction: ``C`` client to server, ``S`` server to client, ``*`` a note.
+        text: What was said, secrets masked, without the line end.
+        stage: ``connect``, ``greeting``, ``ehlo``, ``starttls``, ``auth``, ``mail``, ``rcpt``,
+            ``data`` or ``quit``.
+        at: Seconds since the dialogue began.
+        tls: Whether the line travelled encrypted.
+    """
+
+    direction: Direction
+    text: str
+    stage: str
+    at: float
+    tls: bool = False
+
+
+class Mask:
+    """Hides known secrets, and their usual encodings, wherever a server echoes them."""
+
+    def __init__(self, user: str = "", *secrets: str) -> None:
+        forms: set[str] = set()
+        for secret in filter(None, secrets):
+            raw = secret.encode()
+            forms |= {secret, quote(secret, safe=""), b64encode(raw).decode(), raw.hex()}
+            # AUTH PLAIN (RFC 4616), with and without an authorization identity.
+            for identity in ("", user):
+                forms.add(b64encode(f"{identity}\0{user}\0{secret}".encode()).decode())
+        self._forms = sorted(filter(None, forms), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Give back *text* with every known form of a secret replaced by `MASK`."""
+        for form in self._forms:
+            if form.casefold() in text.casefold():
+                text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
+        return text
+
+    def __repr__(self) -> str:
+        return f"<Mask of {len(self._forms)} forms>"
+
+
+class Transcript:
+    """A dialogue as it happened.
+
+    It is iterable, shows itself annotated in a notebook and as plain text in a terminal, and turns
+    into a DataFrame with `to_frame`.
+    """
+
+    def __init__(self, lines: Iterable[Line] = (), *, started_at: datetime | None = None) -> None:
+        self._lines = list(lines)
+        self.started_at = started_at or datetime.now(UTC)
+        self.stage = "connect"
+        self.tls = False
+        self._begin = time.perf_counter()
+
+    def add(self, direction: Direction, text: str) -> None:
+        """Record one line at the current `stage`, now; *text* must be masked already."""
+        at = time.perf_counter() - self._begin
+        self._lines.append(Line(direction, printable(text), self.stage, at, self.tls))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines so far, in order."""
+        return tuple(self._lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, index: int) -> Line:
+        return self._lines[index]
+
+    def __repr__(self) -> str:
+        return f"<Transcript of {len(self)} lines>"
+
+    def __str__(self) -> str:
+        return "\n".join(_as_text(line) for line in self._lines)
+
+    def annotated(self, *, width: int = 60) -> str:
+        """The dialogue as text with the meaning of each line beside it, from column *width* on."""
+        rows = []
+        for line in self._lines:
+            said, meaning = _as_text(line), explain(line)
+            rows.append(f"{said:<{width}}  {meaning}".rstrip())
+        return "\n".join(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The dialogue as JSON-ready data: ``started_at`` (ISO 8601, UTC) and ``lines``."""
+        return {
+            "started_at": self.started_at.isoformat(),
+            "lines": [asdict(line) for line in self._lines],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Transcript:
+        """Build a transcript again from what `to_dict` gave."""
+        return cls(
+            [Line(**line) for line in data["lines"]],
+            started_at=datetime.fromisoformat(data["started_at"]),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The dialogue as a DataFrame, one row a line.
+
+        Columns: ``direction``, ``stage``, ``text``, ``meaning`` (str), ``at_ms`` and ``wait_ms``
+        (float, milliseconds since the start and since the line before), ``tls`` (bool).
+        """
+        import pandas as pd
+
+        at = pd.Series([line.at * 1000 for line in self._lines], dtype="float64")
+        return pd.DataFrame(
+            {
+                "direction": pd.Series([line.direction for line in self._lines], dtype="str"),
+                "stage": pd.Series([line.stage for line in self._lines], dtype="str"),
+                "text": pd.Series([line.text for line in self._lines], dtype="str"),
+                "meaning": pd.Series([explain(line) for line in self._lines], dtype="str"),
+                "at_ms": at.round(3),
+                "wait_ms": at.diff().fillna(at).round(3),
+                "tls": pd.Series([line.tls for line in self._lines], dtype="bool"),
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(_as_row(line) for line in self._lines)
+        return f'<div class="smtp-lab-transcript" style="{_BOX}"><table style="{_TABLE}">{_HEAD}{rows}</table></div>'
+
+
+def explain(line: Line) -> str:
+    """Say in a sentence what *line* means; empty where it speaks for itself."""
+    facts = load("dialogue")
+    if line.direction == "*" or not line.text:
+        return ""
+    if line.direction == "C":
+        verb = line.text.split(" ", 1)[0].upper()
+        return str(facts["command"].get(verb, ""))
+    code, more, rest = line.text[:3], line.text[3:4] == "-", line.text[4:].split(" ", 1)
+    keyword = rest[0].upper()
+    if line.stage == "ehlo" and keyword in facts["extension"]:
+        fact = facts["extension"][keyword]
+        return f"{keyword}: {fact['text']} (RFC {fact['rfc']})."
+    replies = facts["reply"]
+    if more and line.stage != "ehlo":
+        return ""
+    return str(replies.get(f"{code} {line.stage}") or replies.get(code) or replies.get(code[:1], ""))
+
+
+def _as_text(line: Line) -> str:
+    lock = "~" if line.tls and line.direction != "*" else " "
+    return f"{line.at:8.3f} s {_ARROWS[line.direction]}{lock} {line.text}"
+
+
+# Colours follow JupyterLab's theme, light or dark, and have a fallback for everywhere else.
+_BOX = "max-height:32em;overflow:auto;font-size:var(--jp-code-font-size,13px)"
+_TABLE = "border-collapse:collapse;text-align:left"
+_CELL = "padding:1px 8px;text-align:left;vertical-align:top"
+_MONO = "font-family:var(--jp-code-font-family,monospace);white-space:pre-wrap;word-break:break-word"
+_QUIET = "color:var(--jp-ui-font-color2,#616161)"
+_HEAD = (
+    "<thead><tr>"
+    + "".join(
+        f'<th scope="col" style="{_CELL}">{name}</th>'
+        for name in ("seconds", "who", "what was said", "what it means")
+    )
+    + "</tr></thead>"
+)
+
+
+def _as_row(line: Line) -> str:
+    lock = ' <span title="encrypted" aria-label="encrypted">🔒</span>' if line.tls else ""
+    weight = "font-weight:600;" if line.direction == "C" else ""
+    return (
+        f'<tr><td style="{_CELL};{_QUIET};font-variant-numeric:tabular-nums">{line.at:.3f}</td>'
+        f'<td style="{_CELL};white-space:nowrap">{_ARROWS[line.direction]} '
+        f"{_SPEAKERS[line.direction]}{lock}</td>"
+        f'<td style="{_CELL};{_MONO};{weight}">{escape(line.text)}</td>'
+        f'<td style="{_CELL};{_QUIET}">{escape(explain(line))}</td></tr>'
+    )

@@ -1,0 +1,6 @@
+"""How a person does all this in a notebook. Thin: every button is one call a script can make too."""
+
+from smtp_lab.widgets.profile_form import ProfileForm
+from smtp_lab.widgets.secret_box import SecretBox
+
+__all__ = ("ProfileForm", "SecretBox")
