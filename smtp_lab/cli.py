@@ -48,7 +48,9 @@ def main() -> None:
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path), required=False)
 @click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
-@click.option("--port", type=int, default=1025, show_default=True, help="Port of the sink; taken: a free one.")
+@click.option(
+    "--port", type=int, default=1025, show_default=True, help="Port of the sink; taken: a free one."
+)
 @_told
 def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
     """Open JupyterLab on the first notebook, with a sink running beside it."""
@@ -56,7 +58,9 @@ def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
         raise click.ClickException("JupyterLab is not installed; install smtp_lab[lab].")
     notebook = notebook or _first_notebook()
     sink = _sink_near(port)
-    click.echo(f"The sink takes mail on {sink.host}, port {sink.port} (STARTTLS) and {sink.tls_port} (TLS).")
+    click.echo(
+        f"The sink takes mail on {sink.host}, port {sink.port} (STARTTLS) and {sink.tls_port} (TLS)."
+    )
     click.echo(f"Trust: {sink.ca_file}\nArchive: {sink.archive.name}\n")
     command = [sys.executable, "-m", "jupyterlab", str(notebook), "--ip=127.0.0.1"]
     command += ["--no-browser"] * no_browser
@@ -85,7 +89,9 @@ def _first_notebook() -> Path:
     mine = Path(FIRST_NOTEBOOK)
     if not mine.exists():
         shipped = [package / "_notebooks", package.parent / "notebooks"]
-        shutil.copy(next(p / FIRST_NOTEBOOK for p in shipped if (p / FIRST_NOTEBOOK).exists()), mine)
+        shutil.copy(
+            next(p / FIRST_NOTEBOOK for p in shipped if (p / FIRST_NOTEBOOK).exists()), mine
+        )
     return mine
 
 
@@ -99,7 +105,9 @@ def demo(*, as_json: bool) -> None:
     result = run(say=(lambda _: None) if as_json else click.echo)
     if as_json:
         deliveries = [delivery.to_dict() for delivery in result.deliveries]
-        click.echo(json.dumps({"differences": result.differences, "deliveries": deliveries}, indent=2))
+        click.echo(
+            json.dumps({"differences": result.differences, "deliveries": deliveries}, indent=2)
+        )
     for difference in result.differences:
         click.echo(f"DIFFERENT {difference}", err=True)
     if result.differences:
@@ -109,8 +117,20 @@ def demo(*, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--port", type=int, default=1025, show_default=True, help="Port of the STARTTLS door; 0: a free one.")
-@click.option("--tls-port", type=int, default=1465, show_default=True, help="Port of the TLS door; 0: a free one.")
+@click.option(
+    "--port",
+    type=int,
+    default=1025,
+    show_default=True,
+    help="Port of the STARTTLS door; 0: a free one.",
+)
+@click.option(
+    "--tls-port",
+    type=int,
+    default=1465,
+    show_default=True,
+    help="Port of the TLS door; 0: a free one.",
+)
 @click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
 @as_json
 @_told
@@ -119,7 +139,9 @@ def sink(port: int, tls_port: int, archive: str | None, *, as_json: bool) -> Non
     with smtp_lab.Sink(archive, port=port, tls_port=tls_port) as running:
         about = {"host": running.host, "port": running.port, "tls_port": running.tls_port}
         about |= {"ca_file": str(running.ca_file), "archive": running.archive.name}
-        click.echo(json.dumps(about) if as_json else "\n".join(f"{k:<9}{v}" for k, v in about.items()))
+        click.echo(
+            json.dumps(about) if as_json else "\n".join(f"{k:<9}{v}" for k, v in about.items())
+        )
         seen = running.archive.last_id()
         try:
             while True:

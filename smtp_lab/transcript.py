@@ -32,7 +32,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 
 
 def printable(text: str) -> str:
-    """Make *text* safe for a terminal or a log line: control characters become ``\\xNN``."""
+    r"""Make *text* safe for a terminal or a log line: control characters become ``\\xNN``."""
     return _UNPRINTABLE.sub(
         lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text
     )
@@ -186,7 +186,9 @@ def explain(line: Line) -> str:
     replies = facts["reply"]
     if more and line.stage != "ehlo":
         return ""
-    return str(replies.get(f"{code} {line.stage}") or replies.get(code) or replies.get(code[:1], ""))
+    return str(
+        replies.get(f"{code} {line.stage}") or replies.get(code) or replies.get(code[:1], "")
+    )
 
 
 def _as_text(line: Line) -> str:
@@ -198,7 +200,9 @@ def _as_text(line: Line) -> str:
 _BOX = "max-height:32em;overflow:auto;font-size:var(--jp-code-font-size,13px)"
 _TABLE = "border-collapse:collapse;text-align:left"
 _CELL = "padding:1px 8px;text-align:left;vertical-align:top"
-_MONO = "font-family:var(--jp-code-font-family,monospace);white-space:pre-wrap;word-break:break-word"
+_MONO = (
+    "font-family:var(--jp-code-font-family,monospace);white-space:pre-wrap;word-break:break-word"
+)
 _QUIET = "color:var(--jp-ui-font-color2,#616161)"
 _HEAD = (
     "<thead><tr>"

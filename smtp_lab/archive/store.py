@@ -131,7 +131,9 @@ class Archive:
         """Close every connection; using the archive again opens them anew."""
         self._engine.dispose()
 
-    def add(self, messages: Sequence[StoredMessage], sessions: Sequence[StoredSession] = ()) -> list[int]:
+    def add(
+        self, messages: Sequence[StoredMessage], sessions: Sequence[StoredSession] = ()
+    ) -> list[int]:
         """Store *messages* with their sessions, and *sessions*, in one transaction.
 
         When this returns, they are committed to disk.
@@ -158,9 +160,14 @@ class Archive:
 
     def ids(self) -> list[int]:
         """The numbers of all messages, oldest first."""
-        return [row[0] for row in self._rows(sa.select(schema.messages.c.id).order_by(schema.messages.c.id))]
+        return [
+            row[0]
+            for row in self._rows(sa.select(schema.messages.c.id).order_by(schema.messages.c.id))
+        ]
 
-    def messages(self, *, after: int = 0, limit: int | None = None, only: int | None = None) -> list[StoredMessage]:
+    def messages(
+        self, *, after: int = 0, limit: int | None = None, only: int | None = None
+    ) -> list[StoredMessage]:
         """Messages with their raw bytes, oldest first.
 
         Args:
@@ -218,7 +225,9 @@ class Archive:
                 sa.select(schema.facts.c.value).where(schema.facts.c.key == "schema")
             ).scalar()
             if version is None:
-                connection.execute(sa.insert(schema.facts).values(key="schema", value=str(schema.VERSION)))
+                connection.execute(
+                    sa.insert(schema.facts).values(key="schema", value=str(schema.VERSION))
+                )
             elif int(version) > schema.VERSION:
                 raise ArchiveError(
                     f"The archive {self.name} was written by a newer smtp_lab (schema {version}, "

@@ -68,7 +68,10 @@ def render(  # noqa: PLR0913  # each is a part of a mail, all but the first by n
     if template not in templates():
         known = ", ".join(templates())
         raise UnknownNameError.of("template", f"{template!r} is not known", f"known are {known}")
-    recipients, copies = check_addresses(list_of(to), "to"), check_addresses(list_of(cc), "cc") if cc else ()
+    recipients, copies = (
+        check_addresses(list_of(to), "to"),
+        check_addresses(list_of(cc), "cc") if cc else (),
+    )
     pictures = {name: _picture(name, content) for name, content in (images or {}).items()}
     ids = {name: make_msgid(domain="inline") for name in pictures}
     data |= {
@@ -83,13 +86,22 @@ def render(  # noqa: PLR0913  # each is a part of a mail, all but the first by n
         message["Cc"] = ", ".join(copies)
     if sender:
         message["From"] = parse_sender(sender)
-    message["Subject"] = _one_line(subject if subject is not None else _fill(template, "subject.txt", data))
+    message["Subject"] = _one_line(
+        subject if subject is not None else _fill(template, "subject.txt", data)
+    )
     message.set_content(_fill(template, "body.txt", data))
     message.add_alternative(_fill(template, "body.html", data), subtype="html")
     html = message.get_payload(1)
     assert isinstance(html, MIMEPart)  # noqa: S101  # it was added a line above
     for name, (content, subtype) in pictures.items():
-        html.add_related(content, "image", subtype, cid=ids[name], filename=f"{name}.{subtype}", disposition="inline")
+        html.add_related(
+            content,
+            "image",
+            subtype,
+            cid=ids[name],
+            filename=f"{name}.{subtype}",
+            disposition="inline",
+        )
     for name, content in (attachments or {}).items():
         _attach(message, name, content)
     return message
@@ -124,13 +136,19 @@ def _fill(template: str, part: str, data: Mapping[str, Any]) -> str:
         reason = str(error)
         raise InputError.of(f"template {template}", reason, "give it to render() by name") from None
     except (jinja2.TemplateError, TypeError, AttributeError, ValueError) as error:
-        raise InputError.of(f"template {template}", f"{part} cannot be filled ({error})", "look at the data it was given") from None
+        raise InputError.of(
+            f"template {template}",
+            f"{part} cannot be filled ({error})",
+            "look at the data it was given",
+        ) from None
 
 
 def _one_line(subject: str) -> str:
     subject = subject.strip()
-    if any(ord(c) < 32 or c in "\x7f\x85\u2028\u2029" for c in subject):  # noqa: PLR2004
-        raise InputError.of("subject", "holds a line break or another control character", "take it out")
+    if any(ord(c) < 32 or c in "\x7f\x85\u2028\u2029" for c in subject):
+        raise InputError.of(
+            "subject", "holds a line break or another control character", "take it out"
+        )
     return subject
 
 
@@ -139,12 +157,16 @@ def _picture(name: str, content: Content) -> tuple[bytes, str]:
     for magic, subtype in _IMAGES.items():
         if data.startswith(magic):
             return data, subtype
-    raise InputError.of(f"images[{name!r}]", "is no PNG, JPEG or GIF", "give the bytes or the path of one")
+    raise InputError.of(
+        f"images[{name!r}]", "is no PNG, JPEG or GIF", "give the bytes or the path of one"
+    )
 
 
 def _attach(message: EmailMessage, name: str, content: Content) -> None:
-    if not name or any(ord(c) < 32 or c in "/\\" for c in name):  # noqa: PLR2004
-        raise InputError.of("attachments", f"{name!r} is no file name", "give a bare name such as figures.csv")
+    if not name or any(ord(c) < 32 or c in "/\\" for c in name):
+        raise InputError.of(
+            "attachments", f"{name!r} is no file name", "give a bare name such as figures.csv"
+        )
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     main, _, sub = kind.partition("/")
     if hasattr(content, "to_csv"):
@@ -164,5 +186,7 @@ def _bytes_of(field: str, content: Content) -> bytes:
         try:
             return content.read_bytes()
         except OSError as error:
-            raise InputError.of(field, f"{content} cannot be read ({error.strerror})", "check the path") from None
+            raise InputError.of(
+                field, f"{content} cannot be read ({error.strerror})", "check the path"
+            ) from None
     raise InputError.of(field, f"is a {type(content).__name__}", "give bytes or a pathlib.Path")

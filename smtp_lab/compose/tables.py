@@ -47,14 +47,17 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = MAX_ROWS) -> Markup:
         '<table cellpadding="0" cellspacing="0" style="{}"><thead><tr>{}</tr></thead>'
         "<tbody>{}</tbody></table>"
     ).format(_TABLE, head, rows)
-    return table + _more(frame, max_rows, lambda text: Markup("<p>{}</p>").format(text))
+    return Markup("").join([table, _more(frame, max_rows, Markup("<p>{}</p>").format)])
 
 
 def text_table(frame: pd.DataFrame, *, max_rows: int = MAX_ROWS) -> str:
     """Give *frame* as a table of plain text with aligned columns."""
     shown = frame.head(max_rows).map(_shown)
     numbers = [_is_number(frame.iloc[:, n]) for n in range(len(frame.columns))]
-    cells = [[str(name) for name in frame.columns], *(list(map(str, row)) for row in shown.itertuples(index=False, name=None))]
+    cells = [
+        [str(name) for name in frame.columns],
+        *(list(map(str, row)) for row in shown.itertuples(index=False, name=None)),
+    ]
     widths = [max(len(row[n]) for row in cells) for n in range(len(frame.columns))]
     lines = [
         "  ".join(
@@ -64,7 +67,7 @@ def text_table(frame: pd.DataFrame, *, max_rows: int = MAX_ROWS) -> str:
         for row in cells
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines) + str(_more(frame, max_rows, lambda text: f"\n{text}"))
+    return "\n".join(lines) + str(_more(frame, max_rows, "\n{}".format))
 
 
 def _more(frame: pd.DataFrame, max_rows: int, wrap: Callable[[str], Any]) -> Any:
@@ -97,5 +100,3 @@ def _shown(cell: Any) -> str:
         case _:
             text = " ".join(str(cell).split())
     return text
-
-

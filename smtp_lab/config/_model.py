@@ -61,7 +61,11 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         return [
-            Problem(p.field if p.field.startswith(field) else f"{field}.{p.field}".strip("."), p.problem, p.fix)
+            Problem(
+                p.field if p.field.startswith(field) else f"{field}.{p.field}".strip("."),
+                p.problem,
+                p.fix,
+            )
             for p in cause.problems
         ]
     match detail["type"]:
@@ -75,7 +79,9 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
         case "literal_error" | "enum":
             return [Problem(field, "is none of the choices", f"give {detail['ctx']['expected']}")]
         case "union_tag_invalid":
-            return [Problem(field, "names an unknown type", f"give {detail['ctx']['expected_tags']}")]
+            return [
+                Problem(field, "names an unknown type", f"give {detail['ctx']['expected_tags']}")
+            ]
         case _:
             text = detail["msg"].removeprefix("Input ").removeprefix("Value ")
             return [Problem(field, text[:1].lower() + text[1:])]

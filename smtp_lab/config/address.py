@@ -13,7 +13,9 @@ from smtp_lab.errors import InputError, Problem
 __all__ = ("check_address", "check_addresses", "parse_sender")
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_SENDER = re.compile(r'\A\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"]*?)\s*<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*?))\s*\Z')
+_SENDER = re.compile(
+    r'\A\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"]*?)\s*<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*?))\s*\Z'
+)
 _EXAMPLE = "give one address such as ann@example.com"
 
 
@@ -68,7 +70,9 @@ def check_addresses(to: str | list[str] | tuple[str, ...], field: str = "to") ->
     addresses: dict[str, None] = {}
     for text in texts:
         if _CONTROLS.search(text):
-            problems.append(Problem(field, "holds a line break or another control character", _EXAMPLE))
+            problems.append(
+                Problem(field, "holds a line break or another control character", _EXAMPLE)
+            )
             continue
         for _, address in getaddresses([text]) if "," in text or "<" in text else [("", text)]:
             try:

@@ -65,7 +65,9 @@ class ProfileBook(Mapping[str, Profile]):
         try:
             profile = self._profiles[name]
         except KeyError:
-            raise UnknownNameError.of("profile", f"{name!r} is not in {self.path}", self._known(name)) from None
+            raise UnknownNameError.of(
+                "profile", f"{name!r} is not in {self.path}", self._known(name)
+            ) from None
         secret = self.secrets.get(name, profile.connection.endpoint)
         return profile.with_password(secret) if secret else profile
 
@@ -88,7 +90,9 @@ class ProfileBook(Mapping[str, Profile]):
                 written; nothing was changed.
         """
         if self._read() != self._text:
-            problem = Problem("", "was changed elsewhere since it was read", "call reload() and save again")
+            problem = Problem(
+                "", "was changed elsewhere since it was read", "call reload() and save again"
+            )
             raise ConfigFileError(str(self.path), None, [problem])
         document = tomlkit.parse(self._text)
         if not self._text:
@@ -104,7 +108,11 @@ class ProfileBook(Mapping[str, Profile]):
         try:
             write_private(self.path, text.encode())
         except OSError as error:
-            problem = Problem("", f"cannot be written ({error.strerror})", "choose another file with SMTP_LAB_CONFIG")
+            problem = Problem(
+                "",
+                f"cannot be written ({error.strerror})",
+                "choose another file with SMTP_LAB_CONFIG",
+            )
             raise ConfigFileError(str(self.path), None, [problem]) from None
         self._profiles, self._text = _profiles_in(text, self.path), text
         if profile.password:
@@ -116,8 +124,14 @@ class ProfileBook(Mapping[str, Profile]):
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
-            reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
-            raise ConfigFileError(str(self.path), None, [Problem("", reason, "mend it or choose another file")]) from None
+            reason = (
+                "is not UTF-8 text"
+                if isinstance(error, UnicodeDecodeError)
+                else f"cannot be read ({error.strerror})"
+            )
+            raise ConfigFileError(
+                str(self.path), None, [Problem("", reason, "mend it or choose another file")]
+            ) from None
 
     def _known(self, name: str) -> str:
         close = get_close_matches(name, list(self), n=1)
@@ -139,7 +153,9 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
         ) from None
     for key in data:
         if key != "profiles":
-            problem = Problem(key, "is not a known key", "profiles stand in tables such as [profiles.team]")
+            problem = Problem(
+                key, "is not a known key", "profiles stand in tables such as [profiles.team]"
+            )
             raise ConfigFileError(str(path), _line_of(text, [key]), [problem])
     found: dict[str, Profile] = {}
     for name, body in data.get("profiles", {}).items():
@@ -148,7 +164,9 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
         except InputError as error:
             first = error.problems[0]
             at = ["profiles", name, *(part for part in first.field.split(".") if part)]
-            problems = [Problem(f"profile {name}, {p.field}", p.problem, p.fix) for p in error.problems]
+            problems = [
+                Problem(f"profile {name}, {p.field}", p.problem, p.fix) for p in error.problems
+            ]
             raise ConfigFileError(str(path), _line_of(text, at), problems) from None
     return found
 
@@ -156,7 +174,11 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
 def _profile_of(name: str, body: Any) -> Profile:
     if not isinstance(body, dict):
         raise InputError.of("", "is not a table", f"write it as [profiles.{name}]")
-    auth = body.get("connection", {}).get("auth", {}) if isinstance(body.get("connection"), dict) else {}
+    auth = (
+        body.get("connection", {}).get("auth", {})
+        if isinstance(body.get("connection"), dict)
+        else {}
+    )
     if isinstance(auth, dict) and "password" in auth:
         raise InputError.of(
             "connection.auth.password",

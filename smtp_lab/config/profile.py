@@ -95,7 +95,9 @@ class SmtpConnection(Model):
             return bare  # an IPv6 address
         if re.search(r":\d+\Z", host):
             raise ValueError(f"{host!r} holds a port; give it in the field port")
-        if len(host) > 253 or not all(map(_LABEL.match, host.removesuffix(".").split("."))):  # noqa: PLR2004  # RFC 1035
+        if len(host) > 253 or not all(
+            map(_LABEL.match, host.removesuffix(".").split("."))
+        ):  # RFC 1035
             raise ValueError(f"{host!r} is no host name; give one such as smtp.example.com")
         return host
 
@@ -106,7 +108,7 @@ class SmtpConnection(Model):
         text = str(value).strip()
         if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
             raise ValueError(f"{text!r} is not a number; {fix}" if text else f"is empty; {fix}")
-        if not 1 <= int(text) <= 65535:  # noqa: PLR2004
+        if not 1 <= int(text) <= 65535:
             raise ValueError(f"{text} is not between 1 and 65535; {fix}")
         return int(text)
 
@@ -118,7 +120,7 @@ class SmtpConnection(Model):
     @field_validator("timeout")
     @classmethod
     def _check_timeout(cls, value: float) -> float:
-        if not 0 < value <= 600:  # noqa: PLR2004  # RFC 5321 4.5.3.2 asks for ten minutes at most
+        if not 0 < value <= 600:  # RFC 5321 4.5.3.2 asks for ten minutes at most
             raise ValueError("is not between 0 and 600 seconds; 20 suits most servers")
         return value
 
@@ -175,7 +177,7 @@ class Profile(Model):
     @field_validator("description")
     @classmethod
     def _check_description(cls, value: str) -> str:
-        if len(value) > 1000:  # noqa: PLR2004
+        if len(value) > 1000:
             raise ValueError(f"has {len(value)} characters; keep it to 1000")
         return value
 
@@ -219,7 +221,11 @@ class Profile(Model):
         """How the account logs in, in words."""
         auth = self.connection.auth
         security = self.connection.security
-        return f"{security}, user {auth.username}" if isinstance(auth, BasicAuth) else f"{security}, no login"
+        return (
+            f"{security}, user {auth.username}"
+            if isinstance(auth, BasicAuth)
+            else f"{security}, no login"
+        )
 
     def _repr_html_(self) -> str:
         rows = {

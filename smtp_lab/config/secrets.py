@@ -113,6 +113,10 @@ class SecretStore:
         for key in [key for key in self._kept if key[0] == name]:
             del self._kept[key]
 
+    def clear(self) -> None:
+        """Drop everything."""
+        self._kept.clear()
+
 
 KERNEL = SecretStore()
 """The store of this process: what a form typed is known to every book until the kernel ends."""

@@ -110,7 +110,9 @@ class Delivery:
         import pandas as pd
 
         columns = {"address": "str", "accepted": "bool", "code": "int64", "text": "str"}
-        return pd.DataFrame([asdict(r) for r in self.recipients], columns=list(columns)).astype(columns)
+        return pd.DataFrame([asdict(r) for r in self.recipients], columns=list(columns)).astype(
+            columns
+        )
 
     def __str__(self) -> str:
         return f"{self.sentence}\n\n{self.transcript}"
@@ -123,10 +125,14 @@ class Delivery:
         mark = "✔" if self.ok else "✘"
         look = ""
         if self.diagnosis is not None:
-            where = f" Look at the field <b>{escape(self.diagnosis.field)}</b>." if self.diagnosis.field else ""
+            where = (
+                f" Look at the field <b>{escape(self.diagnosis.field)}</b>."
+                if self.diagnosis.field
+                else ""
+            )
             look = f"<p>The server said: <code>{escape(self.diagnosis.raw)}</code>.{where}</p>"
         return (
             f'<div class="smtp-lab-delivery"><p role="status" style="border-left:4px solid {colour};'
             f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}'
-            f"{self.transcript._repr_html_()}</div>"  # noqa: SLF001  # IPython's name, ours to call
+            f"{self.transcript._repr_html_()}</div>"  # IPython's name, ours to call
         )

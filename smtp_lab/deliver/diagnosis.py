@@ -10,8 +10,8 @@ from html import escape
 from typing import Any
 
 from smtp_lab.facts import load
-from smtp_lab.transcript import explain as explain_line
 from smtp_lab.transcript import Line
+from smtp_lab.transcript import explain as explain_line
 
 __all__ = ("Diagnosis", "diagnose")
 
@@ -72,7 +72,11 @@ class Diagnosis:
 
 
 def diagnose(
-    what: BaseException | str, *, provider: str | None = None, port: int | None = None, on: str | None = None
+    what: BaseException | str,
+    *,
+    provider: str | None = None,
+    port: int | None = None,
+    on: str | None = None,
 ) -> Diagnosis:
     """Explain an exception or a server's reply.
 
@@ -142,5 +146,9 @@ def _unknown(kind: str, text: str) -> Diagnosis:
         said = explain_line(Line("S", text, "", 0.0))
         meaning = f"This reply is not in the book; by its code {code[0]} it says: {said}"
     temporary = kind == "reply" and text[:1] == "4"
-    remedy = "Try again later." if temporary else "Read the reply as it stands; the provider's help knows its own texts."
+    remedy = (
+        "Try again later."
+        if temporary
+        else "Read the reply as it stands; the provider's help knows its own texts."
+    )
     return Diagnosis("unknown", "", meaning, remedy, "", temporary, (), text)

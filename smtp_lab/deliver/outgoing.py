@@ -41,7 +41,9 @@ class Outgoing:
     utf8: bool
 
 
-def prepare(message: Message[Any, Any], profile: Profile, to: tuple[str, ...] | None = None) -> Outgoing:
+def prepare(
+    message: Message[Any, Any], profile: Profile, to: tuple[str, ...] | None = None
+) -> Outgoing:
     """Make *message* ready to leave through *profile*; the message itself is not changed.
 
     From, Reply-To, Date and Message-ID are added where they are missing; Bcc is taken out. The
@@ -89,11 +91,17 @@ def _as_bytes(message: Message[Any, Any], *, utf8: bool) -> bytes:
     for name, value in message.raw_items():
         if "\0" in str(value):
             raise InputError.of(name, _NUL, "take it out")
-    policy = SMTP.clone(utf8=utf8) if isinstance(message, EmailMessage) else compat32.clone(linesep="\r\n")
+    policy = (
+        SMTP.clone(utf8=utf8)
+        if isinstance(message, EmailMessage)
+        else compat32.clone(linesep="\r\n")
+    )
     try:
         raw = message.as_bytes(policy=policy)
     except (ValueError, LookupError, AttributeError) as error:  # HeaderWriteError among them
-        raise InputError.of("message", f"cannot be written as mail ({error})", "mend the header") from None
+        raise InputError.of(
+            "message", f"cannot be written as mail ({error})", "mend the header"
+        ) from None
     return _LONE.sub(b"\r\n", raw)
 
 
@@ -107,11 +115,23 @@ def _check(raw: bytes, message: Message[Any, Any]) -> None:
     names = [name.lower() for name in written]
     if names != [name.lower() for name in message]:
         extra = next((n for n in names if n not in {k.lower() for k in message}), "a header twice")
-        raise InputError.of("message", f"would carry {extra!r}, which nobody asked for", "look for line breaks in the headers")
+        raise InputError.of(
+            "message",
+            f"would carry {extra!r}, which nobody asked for",
+            "look for line breaks in the headers",
+        )
     for name in ("From", "To", "Cc", "Reply-To"):
-        given = [a.addr_spec for h in message.get_all(name, []) for a in getattr(h, "addresses", ())]
+        given = [
+            a.addr_spec for h in message.get_all(name, []) for a in getattr(h, "addresses", ())
+        ]
         if not given:
             continue
-        found = [address for _, address in getaddresses([str(v) for v in written.get_all(name, [])]) if address]
+        found = [
+            address
+            for _, address in getaddresses([str(v) for v in written.get_all(name, [])])
+            if address
+        ]
         if [a.lower() for a in found] != [a.lower() for a in given]:
-            raise InputError.of(name, "would name other addresses once written", "shorten the display name")
+            raise InputError.of(
+                name, "would name other addresses once written", "shorten the display name"
+            )

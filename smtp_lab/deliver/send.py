@@ -99,17 +99,25 @@ def _account(profile: Profile | str) -> Profile:
     if isinstance(auth, BasicAuth):
         if not auth.password:
             fix = f"type it in the form, or set {SecretStore.variable(profile.name)}"
-            raise InputError.of("connection.auth.password", f"of profile {profile.name} is not known", fix)
+            raise InputError.of(
+                "connection.auth.password", f"of profile {profile.name} is not known", fix
+            )
         if connection.security == "none" and not is_loopback(connection.host):
             fix = "choose starttls or implicit"
-            raise InputError.of("connection.security", "none would send the password in plain text", fix)
+            raise InputError.of(
+                "connection.security", "none would send the password in plain text", fix
+            )
     if connection.ca_file:
         try:
             with open(connection.ca_file, "rb"):  # noqa: PTH123  # only whether it can be read
                 pass
         except OSError as error:
             problem = f"{connection.ca_file} cannot be read ({error.strerror})"
-            raise InputError.of("connection.ca_file", problem, "give the PEM file of the authority, or leave it empty") from None
+            raise InputError.of(
+                "connection.ca_file",
+                problem,
+                "give the PEM file of the authority, or leave it empty",
+            ) from None
     return profile
 
 
@@ -150,23 +158,25 @@ def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask
     transcript = client.transcript
     transcript.stage = "mail"
     code, text = client.mail(outgoing.mail_from, _options(client, outgoing))
-    if code // 100 != 2:  # noqa: PLR2004
+    if code // 100 != 2:
         raise smtplib.SMTPSenderRefused(code, text, outgoing.mail_from)
     transcript.stage = "rcpt"
     recipients: list[Recipient] = []
     for address in outgoing.rcpt_to:
         code, text = client.rcpt(address)
         said = mask(text.decode("utf-8", "replace"))
-        recipients.append(Recipient(address, code // 100 == 2, code, said))  # noqa: PLR2004
+        recipients.append(Recipient(address, code // 100 == 2, code, said))
     delivery = replace(delivery, recipients=tuple(recipients))
     diagnosis = _of_refused(delivery, client.connection.port)
     if not any(recipient.accepted for recipient in recipients):
         return replace(delivery, diagnosis=diagnosis)
     code, said = client.hand_over(outgoing.raw)
     said = mask(said)
-    if code // 100 == 2:  # noqa: PLR2004
+    if code // 100 == 2:
         return replace(delivery, reply=f"{code} {said}", diagnosis=diagnosis)
-    refused = [replace(r, accepted=False, code=code, text=said) if r.accepted else r for r in recipients]
+    refused = [
+        replace(r, accepted=False, code=code, text=said) if r.accepted else r for r in recipients
+    ]
     found = diagnose(f"{code} {' '.join(said.split())}", port=client.connection.port)
     return replace(delivery, reply=f"{code} {said}", recipients=tuple(refused), diagnosis=found)
 
@@ -179,7 +189,9 @@ def _options(client: Client, outgoing: Outgoing) -> list[str]:
         options.append("BODY=8BITMIME")
     if outgoing.utf8:
         if not client.has_extn("smtputf8"):
-            raise smtplib.SMTPNotSupportedError("One or more source or delivery addresses require internationalized email support, but the server does not advertise the required SMTPUTF8 capability")
+            raise smtplib.SMTPNotSupportedError(
+                "One or more source or delivery addresses require internationalized email support, but the server does not advertise the required SMTPUTF8 capability"
+            )
         client.command_encoding = "utf-8"
         options.append("SMTPUTF8")
     return options

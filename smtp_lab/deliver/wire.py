@@ -67,7 +67,7 @@ class Client(smtplib.SMTP):
             self._encrypt()
         self.transcript.stage = "greeting"
         code, text = self.getreply()
-        if code != 220:  # noqa: PLR2004
+        if code != 220:
             raise smtplib.SMTPConnectError(code, text)
         self._say_hello()
         if security == "starttls" or (security == "tls-if-offered" and self.has_extn("starttls")):
@@ -99,17 +99,17 @@ class Client(smtplib.SMTP):
         else:
             code, text = self.docmd("AUTH", "LOGIN")
             for answer in (auth.username, password):
-                if code != 334:  # noqa: PLR2004
+                if code != 334:
                     break
                 code, text = self._secretly(_b64(answer))
-        if code != 235:  # noqa: PLR2004
+        if code != 235:
             raise smtplib.SMTPAuthenticationError(code, text)
 
     def hand_over(self, data: bytes) -> tuple[int, str]:
         """Send DATA and the message; give the server's final answer."""
         self.transcript.stage = "data"
         code, text = self.docmd("DATA")
-        if code != 354:  # noqa: PLR2004
+        if code != 354:
             return code, text.decode("utf-8", "replace")
         # RFC 5321 section 4.5.2: a line that begins with a dot gets a second one.
         stuffed = re.sub(rb"(?m)^\.", b"..", data)
@@ -130,9 +130,9 @@ class Client(smtplib.SMTP):
     def _say_hello(self) -> None:
         self.transcript.stage = "ehlo"
         code, text = self.ehlo()
-        if code != 250:  # noqa: PLR2004
+        if code != 250:
             code, text = self.helo()
-            if code != 250:  # noqa: PLR2004
+            if code != 250:
                 raise smtplib.SMTPHeloError(code, text)
 
     # --- encryption ---------------------------------------------------------------------------
@@ -142,11 +142,13 @@ class Client(smtplib.SMTP):
         if not self.has_extn("starttls"):
             raise smtplib.SMTPNotSupportedError("STARTTLS extension not supported by server.")
         code, text = self.docmd("STARTTLS")
-        if code != 220:  # noqa: PLR2004
+        if code != 220:
             raise smtplib.SMTPResponseException(code, text)
         if self._buffer:
             # Whoever stands between could have put it there; it must not count as said under TLS.
-            self.transcript.add("*", f"dropped {len(self._buffer)} octets that came before encryption")
+            self.transcript.add(
+                "*", f"dropped {len(self._buffer)} octets that came before encryption"
+            )
             self._buffer.clear()
         self._encrypt()
         self.helo_resp = self.ehlo_resp = None
@@ -196,7 +198,9 @@ class Client(smtplib.SMTP):
                 self.close()
                 if self.transcript.stage == "greeting":
                     raise smtplib.SMTPConnectError(-1, line.strip())
-                raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: no reply code in {line[:80]!r}")
+                raise smtplib.SMTPServerDisconnected(
+                    f"Connection unexpectedly closed: no reply code in {line[:80]!r}"
+                )
             if total > _MAX_REPLY:
                 self.close()
                 raise smtplib.SMTPResponseException(500, "Line too long.")
@@ -216,7 +220,9 @@ class Client(smtplib.SMTP):
                 piece = self.sock.recv(4096)
             except OSError as error:
                 self.close()
-                raise smtplib.SMTPServerDisconnected(f"Connection unexpectedly closed: {error}") from error
+                raise smtplib.SMTPServerDisconnected(
+                    f"Connection unexpectedly closed: {error}"
+                ) from error
             if not piece:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")

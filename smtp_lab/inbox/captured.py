@@ -116,7 +116,10 @@ class Captured:
     @cached_property
     def headers(self) -> list[tuple[str, str]]:
         """Every header, decoded, in order."""
-        return [(mime.clean(name), mime.decode_words(value)) for name, value in self._parsed[0].raw_items()]
+        return [
+            (mime.clean(name), mime.decode_words(value))
+            for name, value in self._parsed[0].raw_items()
+        ]
 
     def header(self, name: str) -> str:
         """The first header called *name*, decoded; empty when there is none."""
@@ -198,7 +201,9 @@ class Captured:
         return preview.frame(page, height=height, title=f"Preview of message {self.id}")
 
     def __repr__(self) -> str:
-        return printable(f"<Captured {self.id}: {self.subject!r} from {self.mail_from or '<>'} to {', '.join(self.rcpt_to)}>")
+        return printable(
+            f"<Captured {self.id}: {self.subject!r} from {self.mail_from or '<>'} to {', '.join(self.rcpt_to)}>"
+        )
 
     def __str__(self) -> str:
         lines = [f"{name}: {value}" for name, value in self._summary().items()]
@@ -210,9 +215,13 @@ class Captured:
         shown = {name: self.header(name) for name in _SHOWN if self.header(name)}
         shown["Envelope"] = f"{self.mail_from or '<>'} → {', '.join(self.rcpt_to)}"
         login = f", login {session.login}" if session.login_ok else ", no login"
-        shown["Received"] = f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC, {self.size:,} octets, {session.tls_version or 'not encrypted'}{login}"
+        shown["Received"] = (
+            f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC, {self.size:,} octets, {session.tls_version or 'not encrypted'}{login}"
+        )
         if files := [a for a in self.attachments if not a.inline]:
-            shown["Attachments"] = ", ".join(f"{a.name or 'unnamed'} ({a.type}, {len(a.content):,} octets)" for a in files)
+            shown["Attachments"] = ", ".join(
+                f"{a.name or 'unnamed'} ({a.type}, {len(a.content):,} octets)" for a in files
+            )
         if self.too_complex:
             shown["Too complex"] = f"{self.too_complex}; the whole is in .raw"
         return shown
@@ -245,7 +254,11 @@ def _with_pictures(html: str, attachments: list[Attachment]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         picture = known.get(found[2])
-        if picture is None or picture.type not in _IMAGE_TYPES or len(picture.content) > _INLINE_BYTES:
+        if (
+            picture is None
+            or picture.type not in _IMAGE_TYPES
+            or len(picture.content) > _INLINE_BYTES
+        ):
             return found[0]
         return f"{found[1]}data:{picture.type};base64,{b64encode(picture.content).decode()}"
 

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 __all__ = ("Inbox",)
 
 _BATCH = 200
-_TEXT = ("mail_from", "from", "subject", "message_id", "tls_version", "login", "ehlo", "peer", "door")
+_TEXT = (
+    "mail_from",
+    "from",
+    "subject",
+    "message_id",
+    "tls_version",
+    "login",
+    "ehlo",
+    "peer",
+    "door",
+)
 _LISTS = ("rcpt_to", "to", "cc", "attachments")
 
 
@@ -74,7 +84,9 @@ class Inbox:
         """
         found = self.archive.messages(only=number)
         if not found:
-            raise UnknownNameError.of("message", f"number {number} is not in {self.archive.name}", "see inbox.to_frame()")
+            raise UnknownNameError.of(
+                "message", f"number {number} is not in {self.archive.name}", "see inbox.to_frame()"
+            )
         return Captured(found[0])
 
     def to_frame(self) -> pd.DataFrame:
@@ -95,11 +107,18 @@ class Inbox:
             {
                 "id": pd.Series(ids, dtype="int64"),
                 "received_at": _moments(rows, "received_at"),
-                **{name: _column(rows, name) for name in ("mail_from", "rcpt_to", "from", "to", "cc", "subject")},
+                **{
+                    name: _column(rows, name)
+                    for name in ("mail_from", "rcpt_to", "from", "to", "cc", "subject")
+                },
                 "date": _moments(rows, "date"),
                 "size": pd.Series([row["size"] for row in rows], dtype="int64"),
                 "attachments": _column(rows, "attachments"),
-                **{name: _column(rows, name) for name in _TEXT if name not in ("mail_from", "from", "subject")},
+                **{
+                    name: _column(rows, name)
+                    for name in _TEXT
+                    if name not in ("mail_from", "from", "subject")
+                },
             }
         )
 
@@ -116,7 +135,9 @@ class Inbox:
         found = [vars(session) for session in self.archive.sessions()]
         spoken = [session["transcript"].get("lines", []) for session in found]
         names = ("door", "peer", "ehlo", "tls_version", "tls_cipher", "login", "mechanism")
-        replies = [next((x["text"] for x in reversed(s) if x["direction"] == "S"), "") for s in spoken]
+        replies = [
+            next((x["text"] for x in reversed(s) if x["direction"] == "S"), "") for s in spoken
+        ]
         return pd.DataFrame(
             {
                 "id": pd.Series([row["id"] for row in found], dtype="str"),
@@ -141,7 +162,9 @@ class Inbox:
 
     def _repr_html_(self) -> str:
         # pandas escapes every cell of a plain DataFrame; a Styler would not.
-        shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]].tail(20)
+        shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]].tail(
+            20
+        )
         html: str = shown.to_html(index=False, max_rows=20, notebook=True)
         return html
 
@@ -171,7 +194,9 @@ def _row(message: Captured) -> dict[str, Any]:
 def _moments(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
     import pandas as pd
 
-    return pd.Series(pd.to_datetime([row[name] for row in rows], utc=True)).astype("datetime64[us, UTC]")
+    return pd.Series(pd.to_datetime([row[name] for row in rows], utc=True)).astype(
+        "datetime64[us, UTC]"
+    )
 
 
 def _column(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:

@@ -20,7 +20,15 @@ from email.utils import getaddresses, parsedate_to_datetime
 from quopri import decodestring
 from typing import Any
 
-__all__ = ("decode_bytes", "decode_words", "file_name", "parse", "read_addresses", "read_date", "walk")
+__all__ = (
+    "decode_bytes",
+    "decode_words",
+    "file_name",
+    "parse",
+    "read_addresses",
+    "read_date",
+    "walk",
+)
 
 HEADER_BYTES = 102_400  # what Postfix takes (header_size_limit)
 PARTS = 1_000
@@ -33,7 +41,12 @@ _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[BbQq]\?)")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 # Line ends and tabs stay; every other control character becomes visible as the replacement mark.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_ALIASES = {"unknown-8bit": "latin-1", "x-unknown": "latin-1", "default_charset": "utf-8", "utf-7": "latin-1"}
+_ALIASES = {
+    "unknown-8bit": "latin-1",
+    "x-unknown": "latin-1",
+    "default_charset": "utf-8",
+    "utf-7": "latin-1",
+}
 
 
 def clean(text: str) -> str:
@@ -87,7 +100,9 @@ def parse(raw: bytes) -> tuple[Message[Any, Any], str]:
     end = _END_OF_HEADERS.search(raw, 0, HEADER_BYTES + 4)
     if end is None and len(raw) > HEADER_BYTES:
         cut = raw[:HEADER_BYTES].rpartition(b"\n")[0]
-        return message_from_bytes(cut + b"\n\n", policy=compat32), "its headers are larger than 100 KiB"
+        return message_from_bytes(
+            cut + b"\n\n", policy=compat32
+        ), "its headers are larger than 100 KiB"
     if raw.count(b"\n--") > 2 * PARTS:
         headers = raw[: end.end()] if end else raw
         return _headers_only(headers), f"it may have more than {PARTS:,} parts"
@@ -115,7 +130,9 @@ def walk(message: Message[Any, Any]) -> Iterator[Message[Any, Any]]:
         inside = part.get_payload()
         if isinstance(inside, list):
             if depth < DEPTH:
-                stack += [(child, depth + 1) for child in reversed(inside) if isinstance(child, Message)]
+                stack += [
+                    (child, depth + 1) for child in reversed(inside) if isinstance(child, Message)
+                ]
         else:
             yield part
 

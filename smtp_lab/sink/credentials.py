@@ -20,7 +20,9 @@ class Credentials:
 
     def __init__(self, users: Mapping[str, str | Secret] | None) -> None:
         if users is not None and not users:
-            raise InputError.of("users", "names nobody", "give at least one user, or None for any login")
+            raise InputError.of(
+                "users", "names nobody", "give at least one user, or None for any login"
+            )
         self._users = (
             None
             if users is None

@@ -1,4 +1,4 @@
-"""aiosmtpd's protocol, with what a lab needs mended: bulk DATA, AUTH on both doors, a transcript.
+r"""aiosmtpd's protocol, with what a lab needs mended: bulk DATA, AUTH on both doors, a transcript.
 
 What stock aiosmtpd 1.4.6 does differently, and why it is changed here:
 
@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, TLSSetupException
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
 
 from smtp_lab.archive.store import StoredMessage, StoredSession
 from smtp_lab.sink.credentials import Credentials
@@ -208,6 +208,7 @@ class LabProtocol(SMTP):
     async def smtp_DATA(self, arg: str | None) -> None:
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
+        assert self.envelope is not None  # noqa: S101  # there since the greeting
         if not self.envelope.rcpt_tos:
             await self.push("503 5.5.1 Error: need RCPT command")
             return
@@ -222,8 +223,8 @@ class LabProtocol(SMTP):
                 reply = "552 5.3.4 Error: message larger than the sink takes"
             else:
                 self.transcript.add("*", f"the message: {len(data):,} octets")
-                reply = await self._keep(data)
-            self._set_post_data_state()
+                reply = await self._keep(self.envelope, data)
+            self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's
             await self.push(reply)
         finally:
             self.busy = False
@@ -258,11 +259,10 @@ class LabProtocol(SMTP):
         # The leading CR LF was ours; the last line's own is kept.
         return bytes(buffer[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
 
-    async def _keep(self, data: bytes) -> str:
-        envelope = self.envelope
+    async def _keep(self, envelope: Envelope, data: bytes) -> str:
         message = StoredMessage(
             raw=data,
-            mail_from="" if envelope.mail_from == "<>" else _clean(envelope.mail_from),
+            mail_from="" if envelope.mail_from == "<>" else _clean(envelope.mail_from or ""),
             rcpt_to=tuple(map(_clean, envelope.rcpt_tos)),
             mail_options=tuple(map(_clean, envelope.mail_options)),
             received_at=datetime.now(UTC),
@@ -294,33 +294,35 @@ class _Session(Session):
 class _Handler:
     """aiosmtpd's hooks that change what is recorded or said."""
 
-    async def handle_EHLO(  # noqa: N802  # aiosmtpd's name
+    async def handle_EHLO(  # aiosmtpd's name
         self, server: LabProtocol, session: Any, _envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
         server.record.ehlo = _clean(hostname)
         return [*responses[:-1], "250-ENHANCEDSTATUSCODES", "250-PIPELINING", responses[-1]]
 
-    async def handle_HELO(self, server: LabProtocol, session: Any, _envelope: Any, hostname: str) -> str:  # noqa: N802
+    async def handle_HELO(
+        self, server: LabProtocol, session: Any, _envelope: Any, hostname: str
+    ) -> str:
         session.host_name = hostname
         server.record.ehlo = _clean(hostname)
         return f"250 {server.hostname}"
 
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(
         self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 Sender ok"
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 Recipient ok"
 
-    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:
         return "221 2.0.0 Bye"
 
 
@@ -335,7 +337,9 @@ def _masked(verb: str, arg: str | None) -> str:
 
 def _clean(text: str) -> str:
     """Octets that were not UTF-8 become the replacement character: the archive holds text."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\u2400")
+    return (
+        text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\u2400")
+    )
 
 
 def _log_failure(future: Future[int]) -> None:

@@ -69,6 +69,8 @@ class Server:
         except BaseException:
             _close(listening)
             raise
+        self.port: int
+        self.tls_port: int
         self.port, self.tls_port = (sockets[0].getsockname()[1] for sockets in (listening, secured))
         # aiosmtpd logs some failed logins with the secret in them from INFO on, and what a client
         # does wrong as warnings, which would land in a notebook's output. The transcript has both.
@@ -196,7 +198,13 @@ def _close(sockets: list[socket.socket]) -> None:
 
 def _explained(error: OSError, port: int, name: str) -> Exception:
     if error.errno == errno.EADDRINUSE:
-        return PortInUseError(HOST, port, f"stop the program that has it, or leave {name} out for a free port")
+        return PortInUseError(
+            HOST, port, f"stop the program that has it, or leave {name} out for a free port"
+        )
     if error.errno == errno.EACCES:
-        return SinkError(f"Port {port} needs administrator rights; give {name} a number above 1023, or 0 for a free one.")
-    return SinkError(f"Port {port} cannot be opened ({error.strerror}); leave {name} out for a free port.")
+        return SinkError(
+            f"Port {port} needs administrator rights; give {name} a number above 1023, or 0 for a free one."
+        )
+    return SinkError(
+        f"Port {port} cannot be opened ({error.strerror}); leave {name} out for a free port."
+    )

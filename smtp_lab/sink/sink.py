@@ -67,21 +67,29 @@ class Sink:
         max_size: int = _MAX_SIZE,
     ) -> None:
         for name, number in (("port", port), ("tls_port", tls_port)):
-            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65535:  # noqa: PLR2004
-                raise InputError.of(name, f"{number!r} is not between 0 and 65535", "0 takes a free port")
+            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65535:
+                raise InputError.of(
+                    name, f"{number!r} is not between 0 and 65535", "0 takes a free port"
+                )
         if port and port == tls_port:
-            raise InputError.of("tls_port", f"is {port}, the same as port", "give another number, or 0")
+            raise InputError.of(
+                "tls_port", f"is {port}, the same as port", "give another number, or 0"
+            )
         self._credentials = Credentials(users)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if str(archive) == TEMPORARY:
-            self._temporary = tempfile.TemporaryDirectory(prefix="smtp-lab-", ignore_cleanup_errors=True)
+            self._temporary = tempfile.TemporaryDirectory(
+                prefix="smtp-lab-", ignore_cleanup_errors=True
+            )
             archive = Path(self._temporary.name) / "mail.sqlite3"
         self.archive = Archive(archive if archive is not None else data_dir() / "mail.sqlite3")
         self._settings = Settings(
             archive=self.archive.name,
             port=port,
             tls_port=tls_port,
-            users=tuple((u, s if isinstance(s, Secret) else Secret(s)) for u, s in users.items()) if users else None,
+            users=tuple((u, s if isinstance(s, Secret) else Secret(s)) for u, s in users.items())
+            if users
+            else None,
             login_required=self._credentials.listed if login_required is None else login_required,
             max_size=max_size,
         )
@@ -121,17 +129,25 @@ class Sink:
     def _launch(self) -> Server:
         for port in filter(None, (self._settings.port, self._settings.tls_port)):
             if any(port in (server.port, server.tls_port) for server in _running):
-                fix = "another sink of this kernel has it: stop that one first, or leave the port out"
+                fix = (
+                    "another sink of this kernel has it: stop that one first, or leave the port out"
+                )
                 raise PortInUseError(HOST, port, fix)
         authority = LabAuthority(data_dir() / "ca")
         server = Server(
-            self._settings, self.archive, authority, on_stop=_running.remove, holding=self._temporary
+            self._settings,
+            self.archive,
+            authority,
+            on_stop=_running.remove,
+            holding=self._temporary,
         )
         _running.append(server)
         if self._temporary is not None:
             # Nobody can come back to a temporary archive: the server ends with the sink. Not in
             # this thread, which may be the server's own when the collector runs there.
-            weakref.finalize(self, lambda: threading.Thread(target=server.stop).start()).atexit = False
+            weakref.finalize(
+                self, lambda: threading.Thread(target=server.stop).start()
+            ).atexit = False
         return server
 
     # --- what it is ---------------------------------------------------------------------------
@@ -218,11 +234,17 @@ class Sink:
                 "STARTTLS": f"{self.host}, port {self.port}",
                 "Implicit TLS": f"{self.host}, port {self.tls_port}",
                 "Login": (
-                    "only the users it was given" if self._credentials.listed else "any name and password"
+                    "only the users it was given"
+                    if self._credentials.listed
+                    else "any name and password"
                 )
                 + (", required" if self._settings.login_required else ", not required"),
             }
-        state |= {"Trust": self.ca_file, "Archive": self.archive.name, "Messages": self.archive.count()}
+        state |= {
+            "Trust": self.ca_file,
+            "Archive": self.archive.name,
+            "Messages": self.archive.count(),
+        }
         rows = "".join(
             f'<tr><th scope="row" style="text-align:left">{escape(key)}</th>'
             f'<td style="text-align:left">{escape(str(value))}</td></tr>'

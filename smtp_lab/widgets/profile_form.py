@@ -61,7 +61,9 @@ class ProfileForm(w.VBox):
         delivery: What became of the last test mail, or None.
     """
 
-    def __init__(self, profile: Profile | None = None, *, book: ProfileBook | None = None, to: str = "") -> None:
+    def __init__(
+        self, profile: Profile | None = None, *, book: ProfileBook | None = None, to: str = ""
+    ) -> None:
         self._book = book
         # Kept as they came: fields of the profile that the form does not show.
         self._start = profile
@@ -78,7 +80,9 @@ class ProfileForm(w.VBox):
         super().__init__(
             [
                 *(row for field in self.fields for row in (self.fields[field], self.alerts[field])),
-                w.HBox([self.save_button, self.send_button], layout=w.Layout(margin="8px 0 4px 9.5em")),
+                w.HBox(
+                    [self.save_button, self.send_button], layout=w.Layout(margin="8px 0 4px 9.5em")
+                ),
                 self.status,
                 self.result,
             ]
@@ -97,7 +101,10 @@ class ProfileForm(w.VBox):
         value = {field: getattr(widget, "value", None) for field, widget in self.fields.items()}
         auth: dict[str, Any] = {"type": value["connection.auth"]}
         if auth["type"] == "basic":
-            auth |= {"username": value["connection.auth.username"], "password": self._password.secret}
+            auth |= {
+                "username": value["connection.auth.username"],
+                "password": self._password.secret,
+            }
             auth |= self._hidden("connection", "auth")
         connection = {
             **self._hidden("connection"),
@@ -118,7 +125,14 @@ class ProfileForm(w.VBox):
     def save(self) -> None:
         """Write the profile to the book; what Save does."""
         profile = self._try(lambda: self.profile)
-        if profile is not None and self._try(lambda: self.book.save(profile) or True):
+        if profile is None:
+            return
+
+        def write() -> bool:
+            self.book.save(profile)
+            return True
+
+        if self._try(write):
             self._say(f"Saved as {profile.name} in {self.book.path}. The password stays in memory.")
 
     def send_test(self) -> None:
@@ -136,7 +150,7 @@ class ProfileForm(w.VBox):
             self.send_button.disabled = False
         if self.delivery is not None:
             self._say("")
-            self.result.value = self.delivery._repr_html_()  # noqa: SLF001  # IPython's name, ours to call
+            self.result.value = self.delivery._repr_html_()  # IPython's name, ours to call
             if self.delivery.diagnosis and not self.delivery.ok:
                 self._point_at(self.delivery.diagnosis.field, self.delivery.diagnosis.meaning)
 
@@ -157,7 +171,9 @@ class ProfileForm(w.VBox):
             return {}
         names = {field.removeprefix(".".join([*path, ""])).split(".")[0] for field in _LABELS}
         return {
-            name: getattr(at, name) for name in type(at).model_fields if name not in {*names, "type", "connection", "auth"}
+            name: getattr(at, name)
+            for name in type(at).model_fields
+            if name not in {*names, "type", "connection", "auth"}
         }
 
     def _fill(self, profile: Profile | None, to: str) -> None:
@@ -245,8 +261,14 @@ class ProfileForm(w.VBox):
                 return
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
-        role, colour = ("alert", "var(--jp-error-color1,#c62828)") if wrong else ("status", "inherit")
-        self.status.value = f'<div role="{role}" style="color:{colour};white-space:normal">{escape(text)}</div>' if text else ""
+        role, colour = (
+            ("alert", "var(--jp-error-color1,#c62828)") if wrong else ("status", "inherit")
+        )
+        self.status.value = (
+            f'<div role="{role}" style="color:{colour};white-space:normal">{escape(text)}</div>'
+            if text
+            else ""
+        )
 
 
 class _Alert(w.HTML):
@@ -258,7 +280,9 @@ class _Alert(w.HTML):
     def say(self, text: str) -> None:
         """Show *text*, or nothing."""
         self.value = (
-            f'<span role="alert" style="color:var(--jp-error-color1,#c62828)">{escape(text)}</span>' if text else ""
+            f'<span role="alert" style="color:var(--jp-error-color1,#c62828)">{escape(text)}</span>'
+            if text
+            else ""
         )
         self.layout.display = "" if text else "none"
 

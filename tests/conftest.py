@@ -1,0 +1,68 @@
+"""What every test gets: folders of its own, no stray settings, and sinks that end with the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import smtp_lab as lab
+from smtp_lab.config.secrets import KERNEL
+
+settings.register_profile("default", deadline=None, max_examples=100)
+settings.load_profile("default")
+
+NO_SKIP = os.environ.get("SMTP_LAB_NO_SKIP") == "1"
+
+
+def need(tool: str, how: str) -> str:
+    """Give the path of *tool*; without it skip the test, or fail where no test may be skipped."""
+    found = shutil.which(tool)
+    if found:
+        return found
+    reason = f"{tool} is not installed; {how}"
+    if NO_SKIP:
+        pytest.fail(f"{reason} (no test may be skipped here)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for the lab CA of this run: making an authority takes a moment."""
+    return tmp_path_factory.mktemp("lab-data")
+
+
+@pytest.fixture(autouse=True)
+def _own_world(tmp_path: Path, lab_data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("SMTP_LAB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SMTP_LAB_DATA", str(lab_data))
+    monkeypatch.setenv("SMTP_LAB_CONFIG", str(tmp_path / "book.toml"))
+    yield
+    KERNEL.clear()
+
+
+@pytest.fixture
+def new_sink(tmp_path: Path) -> Iterator[Callable[..., lab.Sink]]:
+    """new_sink(**settings) gives a running sink with an archive of its own."""
+    made: list[lab.Sink] = []
+
+    def make(archive: str | Path | None = None, **settings: object) -> lab.Sink:
+        where = archive if archive is not None else tmp_path / f"mail{len(made)}.sqlite3"
+        made.append(lab.Sink(where, **settings).start())
+        return made[-1]
+
+    yield make
+    for sink in made:
+        sink.stop()
+        sink.archive.close()
+
+
+@pytest.fixture
+def sink(new_sink: Callable[..., lab.Sink]) -> lab.Sink:
+    """A running sink that knows one user, ann, whose password is "open sesame"."""
+    return new_sink(users={"ann": "open sesame"})
