@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,20 +14,6 @@ from smtp_lab.config.secrets import KERNEL
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.load_profile("default")
-
-NO_SKIP = os.environ.get("SMTP_LAB_NO_SKIP") == "1"
-
-
-def need(tool: str, how: str) -> str:
-    """Give the path of *tool*; without it skip the test, or fail where no test may be skipped."""
-    found = shutil.which(tool)
-    if found:
-        return found
-    reason = f"{tool} is not installed; {how}"
-    if NO_SKIP:
-        pytest.fail(f"{reason} (no test may be skipped here)")
-    pytest.skip(reason)
-
 
 @pytest.fixture(scope="session")
 def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:

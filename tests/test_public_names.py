@@ -1,0 +1,47 @@
+"""The names a script can rely on, and what it costs to import them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import smtp_lab
+
+HEAVY = {"pandas", "numpy", "ipywidgets", "IPython", "msal", "requests", "sqlalchemy", "pydantic", "jinja2", "aiosmtpd", "trustme", "cryptography"}
+
+
+def test_every_public_name_can_be_had():
+    """Each name in __all__ leads to something."""
+    assert all(getattr(smtp_lab, name) is not None for name in smtp_lab.__all__)
+
+
+def test_the_type_checker_sees_the_same_names():
+    """The imports under TYPE_CHECKING and the lazy table name the same things from the same rooms."""
+    tree = ast.parse(Path(smtp_lab.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smtp_lab.")
+        for alias in node.names
+    }
+    assert seen == {name: f"smtp_lab.{home}" for name, home in smtp_lab._HOME.items()}
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """A misspelt name fails as it would in any module."""
+    try:
+        smtp_lab.Snik  # noqa: B018
+    except AttributeError as error:
+        assert "Snik" in str(error)
+    else:
+        raise AssertionError("Snik was found")
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    """The import is cheap because what is heavy is loaded when first used."""
+    code = "import json, sys, smtp_lab; print(json.dumps(sorted(sys.modules)))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert HEAVY.isdisjoint(loaded)
