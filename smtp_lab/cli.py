@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -56,21 +57,38 @@ def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
     """Open JupyterLab on the first notebook, with a sink running beside it."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise click.ClickException("JupyterLab is not installed; install smtp_lab[lab].")
+    if notebook is not None and not notebook.exists():
+        raise click.ClickException(f"{notebook} is not there; leave it out for the first notebook.")
     notebook = notebook or _first_notebook()
     sink = _sink_near(port)
     click.echo(
         f"The sink takes mail on {sink.host}, port {sink.port} (STARTTLS) and {sink.tls_port} (TLS)."
     )
     click.echo(f"Trust: {sink.ca_file}\nArchive: {sink.archive.name}\n")
-    command = [sys.executable, "-m", "jupyterlab", str(notebook), "--ip=127.0.0.1"]
+    root, path = _address_of(notebook)
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
+    command += [f"--LabApp.default_url=/lab/tree/{quote(path)}"]
     command += ["--no-browser"] * no_browser
     # In a container one is often root; Jupyter then asks to be told that this is meant.
     command += ["--allow-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
     with sink:
+        sys.exit(_wait(subprocess.Popen(command)))  # noqa: S603  # our own interpreter and arguments
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    while True:
         try:
-            sys.exit(subprocess.call(command))  # noqa: S603  # our own interpreter, our own arguments
+            return process.wait()
         except KeyboardInterrupt:
-            sys.exit(0)
+            # Ctrl-C went to JupyterLab too, which asks whether it is meant: it decides when to end.
+            continue
+
+
+def _address_of(notebook: Path) -> tuple[Path, str]:
+    """The folder JupyterLab serves, and the path of *notebook* in it."""
+    notebook, here = notebook.resolve(), Path.cwd()
+    root = here if notebook.is_relative_to(here) else notebook.parent
+    return root, notebook.relative_to(root).as_posix()
 
 
 def _sink_near(port: int) -> smtp_lab.Sink:

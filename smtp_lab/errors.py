@@ -15,6 +15,7 @@ A value is quoted only where it cannot be a secret.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,11 @@ class InputError(SmtpLabError, ValueError):
     @property
     def by_field(self) -> dict[str, str]:
         """The sentence for each field, without the field's name: what a form shows beside it."""
-        return {p.field: str(Problem("", p.problem, p.fix)) for p in self.problems}
+        sentences: dict[str, str] = {}
+        for p in self.problems:
+            before = f"{sentences[p.field]} " if p.field in sentences else ""
+            sentences[p.field] = before + str(Problem("", p.problem, p.fix))
+        return sentences
 
 
 class ConfigFileError(InputError):
@@ -115,7 +120,10 @@ class PortInUseError(SmtpLabError, OSError):
 
     def __init__(self, host: str, port: int, fix: str) -> None:
         self.host, self.port, self.fix = host, port, fix
-        super().__init__(host, port, fix)
+        super().__init__(errno.EADDRINUSE, "address already in use")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.host, self.port, self.fix)
 
     def __str__(self) -> str:
         return f"Port {self.port} on {self.host} is already in use; {self.fix}."

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from smtp_lab.facts import load
 
@@ -28,7 +28,9 @@ _ARROWS = {"C": "→", "S": "←", "*": "·"}
 _SPEAKERS = {"C": "client", "S": "server", "*": "note"}
 
 # C0 and C1 controls, and the characters that turn the direction of text around.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
@@ -65,7 +67,8 @@ class Mask:
         forms: set[str] = set()
         for secret in filter(None, secrets):
             raw = secret.encode()
-            forms |= {secret, quote(secret, safe=""), b64encode(raw).decode(), raw.hex()}
+            forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+            forms |= {b64encode(raw).decode(), raw.hex()}
             # AUTH PLAIN (RFC 4616), with and without an authorization identity.
             for identity in ("", user):
                 forms.add(b64encode(f"{identity}\0{user}\0{secret}".encode()).decode())
@@ -180,7 +183,7 @@ def explain(line: Line) -> str:
         return str(facts["command"].get(verb, ""))
     code, more, rest = line.text[:3], line.text[3:4] == "-", line.text[4:].split(" ", 1)
     keyword = rest[0].upper()
-    if line.stage == "ehlo" and keyword in facts["extension"]:
+    if line.stage == "ehlo" and code == "250" and keyword in facts["extension"]:
         fact = facts["extension"][keyword]
         return f"{keyword}: {fact['text']} (RFC {fact['rfc']})."
     replies = facts["reply"]
@@ -198,7 +201,7 @@ def _as_text(line: Line) -> str:
 
 # Colours follow JupyterLab's theme, light or dark, and have a fallback for everywhere else.
 _BOX = "max-height:32em;overflow:auto;font-size:var(--jp-code-font-size,13px)"
-_TABLE = "border-collapse:collapse;text-align:left"
+_TABLE = "border-collapse:collapse;text-align:left;line-height:1.35"
 _CELL = "padding:1px 8px;text-align:left;vertical-align:top"
 _MONO = (
     "font-family:var(--jp-code-font-family,monospace);white-space:pre-wrap;word-break:break-word"

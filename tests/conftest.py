@@ -15,6 +15,7 @@ from smtp_lab.config.secrets import KERNEL
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.load_profile("default")
 
+
 @pytest.fixture(scope="session")
 def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for the lab CA of this run: making an authority takes a moment."""

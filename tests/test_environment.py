@@ -20,8 +20,15 @@ def _split(spec: str) -> tuple[str, str]:
 def test_environment_and_project_name_the_same_packages_with_the_same_floors():
     """Both lists hold the same names and floors."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = [spec for extra in project["project"]["optional-dependencies"].values() for spec in extra]
-    wanted = dict(map(_split, [*project["project"]["dependencies"], *extras, *project["dependency-groups"]["test"]]))
+    extras = [
+        spec for extra in project["project"]["optional-dependencies"].values() for spec in extra
+    ]
+    wanted = dict(
+        map(
+            _split,
+            [*project["project"]["dependencies"], *extras, *project["dependency-groups"]["test"]],
+        )
+    )
     wanted["python"] = project["project"]["requires-python"]
     lines = (ROOT / "environment.yml").read_text().partition("dependencies:")[2].splitlines()
     listed = dict(_split(line[4:]) for line in lines if re.match(r"  - [a-z0-9-]+( |$)", line))
@@ -32,9 +39,17 @@ def test_environment_and_project_name_the_same_packages_with_the_same_floors():
 def test_constraints_pin_every_dependency_without_an_address():
     """Each requirement has one exact version, and no line says where to get it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] != "#"]
+    lines = [
+        line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] != "#"
+    ]
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.!+-]+", line) for line in lines)
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
     groups = project["dependency-groups"]
-    needed = [*project["project"]["dependencies"], *groups["test"], *(s for s in groups["dev"] if isinstance(s, str))]
-    assert {re.match(r"[A-Za-z0-9_.-]+", spec)[0].lower().replace("_", "-") for spec in needed} <= pinned
+    needed = [
+        *project["project"]["dependencies"],
+        *groups["test"],
+        *(s for s in groups["dev"] if isinstance(s, str)),
+    ]
+    assert {
+        re.match(r"[A-Za-z0-9_.-]+", spec)[0].lower().replace("_", "-") for spec in needed
+    } <= pinned

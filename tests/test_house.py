@@ -49,7 +49,10 @@ def test_no_file_names_a_package_index_or_the_path_of_a_machine():
         f"{path.relative_to(ROOT)}:{number}"
         for path in ROOT.rglob("*")
         if path.is_file()
-        and not any(part[:1] == "." or part in ("node_modules", "build") for part in path.relative_to(ROOT).parts[:-1])
+        and not any(
+            part[:1] == "." or part in ("node_modules", "build")
+            for part in path.relative_to(ROOT).parts[:-1]
+        )
         and path.suffix in {".py", ".md", ".toml", ".txt", ".yml", ".ipynb", ".json", ".cfg", ".js"}
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if banned.search(line)

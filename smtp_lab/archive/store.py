@@ -7,12 +7,12 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from smtp_lab.archive import schema
 from smtp_lab.errors import ArchiveError
@@ -20,14 +20,17 @@ from smtp_lab.errors import ArchiveError
 __all__ = ("Archive", "StoredMessage", "StoredSession", "from_micros", "micros")
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def micros(moment: datetime) -> int:
     """Whole microseconds since 1970 of an aware *moment*."""
-    return round(moment.timestamp() * 1_000_000)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def from_micros(value: int) -> datetime:
     """The moment, in UTC, that `micros` turned into *value*."""
-    return datetime.fromtimestamp(value / 1_000_000, UTC)
+    return _EPOCH + timedelta(microseconds=value)
 
 
 @dataclass
@@ -100,14 +103,19 @@ class Archive:
     """
 
     def __init__(self, where: str | Path) -> None:
-        text = str(where)
-        self.url = sa.make_url(text if "://" in text else f"sqlite:///{Path(text).expanduser()}")
+        self.url = _url_of(str(where))
         self._lock = threading.Lock()
         if self._file:
             _make_private(self._file)
         # Every statement stands alone unless `_writing` opens a transaction: SQLite's driver would
         # begin a deferred one, which fails with "database is locked" where two processes write.
-        self._engine = sa.create_engine(self.url, isolation_level="AUTOCOMMIT")
+        try:
+            self._engine = sa.create_engine(self.url, isolation_level="AUTOCOMMIT")
+        except (ArgumentError, ImportError) as error:  # an unknown engine, a driver not installed
+            raise ArchiveError(
+                f"The archive {self.name} cannot be opened ({error}); "
+                "install the driver its URL names, or give the path of a file."
+            ) from None
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
         with self._telling("opened"):
@@ -260,13 +268,41 @@ class Archive:
         return int(key[0])
 
 
+def _url_of(where: str) -> sa.URL:
+    if "://" in where:
+        try:
+            url = sa.make_url(where)
+        except (ArgumentError, ValueError):
+            # The text is not shown: there may be a password in it.
+            raise ArchiveError(
+                "The archive's address is no URL; give one such as "
+                "sqlite:////folder/mail.sqlite3, or the path of a file."
+            ) from None
+    else:
+        # Not put together as text: a path may hold ? or %, which mean something in a URL.
+        url = sa.URL.create("sqlite", database=where)
+    if url.get_backend_name() != "sqlite":
+        return url
+    file = url.database or ""
+    if file in ("", ":memory:") or file.startswith("file:"):
+        raise ArchiveError(
+            "An archive in memory cannot be shared by the threads of a sink; "
+            'give the path of a file, or ":temporary:" to a Sink.'
+        )
+    with contextlib.suppress(RuntimeError):  # a ~name of nobody stands for itself
+        file = str(Path(file).expanduser())
+    # Absolute: one file has one name, and keeps it when the working folder changes.
+    return url.set(database=os.path.abspath(file))  # noqa: PTH100  # also for what is not there
+
+
 def _make_private(file: Path) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
         raise ArchiveError(
-            f"The archive {file} cannot be opened ({error.strerror}); choose another file, "
+            f"The archive {file} cannot be opened ({reason}); choose another file, "
             "or another folder with SMTP_LAB_DATA."
         ) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage, MIMEPart
 from email.utils import make_msgid
@@ -15,8 +16,9 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smtp_lab.compose.tables import html_table, text_table
-from smtp_lab.config.address import check_addresses, parse_sender
+from smtp_lab.config.address import parse_addresses, parse_sender
 from smtp_lab.errors import InputError, UnknownNameError
+from smtp_lab.transcript import printable
 
 __all__ = ("render", "templates")
 
@@ -68,24 +70,18 @@ def render(  # noqa: PLR0913  # each is a part of a mail, all but the first by n
     if template not in templates():
         known = ", ".join(templates())
         raise UnknownNameError.of("template", f"{template!r} is not known", f"known are {known}")
-    recipients, copies = (
-        check_addresses(list_of(to), "to"),
-        check_addresses(list_of(cc), "cc") if cc else (),
-    )
-    pictures = {name: _picture(name, content) for name, content in (images or {}).items()}
-    ids = {name: make_msgid(domain="inline") for name in pictures}
-    data |= {
-        "images": {name: f"cid:{content_id[1:-1]}" for name, content_id in ids.items()},
-        "sender": sender or "",
-        "to": recipients,
-    }
-
     message = EmailMessage()
-    message["To"] = ", ".join(recipients)
-    if copies:
-        message["Cc"] = ", ".join(copies)
+    message["To"] = parse_addresses(to, "to")
+    if cc:
+        message["Cc"] = parse_addresses(cc, "cc")
     if sender:
         message["From"] = parse_sender(sender)
+    pictures = {name: _Picture(name, content) for name, content in (images or {}).items()}
+    data |= {
+        "images": {name: f"cid:{picture.id[1:-1]}" for name, picture in pictures.items()},
+        "sender": sender or "",
+        "to": [address.addr_spec for address in message["To"].addresses],
+    }
     message["Subject"] = _one_line(
         subject if subject is not None else _fill(template, "subject.txt", data)
     )
@@ -93,23 +89,11 @@ def render(  # noqa: PLR0913  # each is a part of a mail, all but the first by n
     message.add_alternative(_fill(template, "body.html", data), subtype="html")
     html = message.get_payload(1)
     assert isinstance(html, MIMEPart)  # noqa: S101  # it was added a line above
-    for name, (content, subtype) in pictures.items():
-        html.add_related(
-            content,
-            "image",
-            subtype,
-            cid=ids[name],
-            filename=f"{name}.{subtype}",
-            disposition="inline",
-        )
+    for picture in pictures.values():
+        picture.add_to(html)
     for name, content in (attachments or {}).items():
         _attach(message, name, content)
     return message
-
-
-def list_of(value: str | Sequence[str]) -> list[str]:
-    """Give *value* as a list: one text is a list of one."""
-    return [value] if isinstance(value, str) else list(value)
 
 
 @cache
@@ -131,7 +115,8 @@ def _environment() -> jinja2.Environment:
 
 def _fill(template: str, part: str, data: Mapping[str, Any]) -> str:
     try:
-        return _environment().get_template(f"{template}/{part}").render(data)
+        filled = _environment().get_template(f"{template}/{part}").render(data)
+        filled.encode()  # half a character (a lone surrogate) cannot travel
     except jinja2.UndefinedError as error:
         reason = str(error)
         raise InputError.of(f"template {template}", reason, "give it to render() by name") from None
@@ -141,33 +126,55 @@ def _fill(template: str, part: str, data: Mapping[str, Any]) -> str:
             f"{part} cannot be filled ({error})",
             "look at the data it was given",
         ) from None
+    return filled
 
 
 def _one_line(subject: str) -> str:
     subject = subject.strip()
-    if any(ord(c) < 32 or c in "\x7f\x85\u2028\u2029" for c in subject):
+    if re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", subject):
         raise InputError.of(
             "subject", "holds a line break or another control character", "take it out"
         )
     return subject
 
 
-def _picture(name: str, content: Content) -> tuple[bytes, str]:
-    data = _bytes_of(f"images[{name!r}]", content)
-    for magic, subtype in _IMAGES.items():
-        if data.startswith(magic):
-            return data, subtype
-    raise InputError.of(
-        f"images[{name!r}]", "is no PNG, JPEG or GIF", "give the bytes or the path of one"
-    )
+class _Picture:
+    """A picture on its way into the HTML part that shows it."""
+
+    def __init__(self, name: str, content: Content) -> None:
+        _check_file_name("images", name)
+        self.id = make_msgid(domain="inline")
+        self._name, self._data = name, _bytes_of(f"images[{name!r}]", content)
+        known = (subtype for magic, subtype in _IMAGES.items() if self._data.startswith(magic))
+        self._subtype = next(known, "")
+        if not self._subtype:
+            fix = "give the bytes or the path of one"
+            raise InputError.of(f"images[{name!r}]", "is no PNG, JPEG or GIF", fix)
+
+    def add_to(self, html: MIMEPart) -> None:
+        """Make the picture a part beside *html*, found by its Content-ID."""
+        html.add_related(
+            self._data,
+            "image",
+            self._subtype,
+            cid=self.id,
+            filename=f"{self._name}.{self._subtype}",
+            disposition="inline",
+        )
+
+
+def _check_file_name(field: str, name: str) -> None:
+    if not name.strip(" .") or "/" in name or "\\" in name or printable(name) != name:
+        fix = "give a bare name such as figures.csv"
+        raise InputError.of(field, f"{name!r} is no file name", fix)
 
 
 def _attach(message: EmailMessage, name: str, content: Content) -> None:
-    if not name or any(ord(c) < 32 or c in "/\\" for c in name):
-        raise InputError.of(
-            "attachments", f"{name!r} is no file name", "give a bare name such as figures.csv"
-        )
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    _check_file_name("attachments", name)
+    kind, packed = mimetypes.guess_type(name)
+    if not kind or packed or kind.startswith(("message/", "multipart/")):
+        # What is packed is no longer the kind inside; a whole mail may not be base64 (RFC 2046).
+        kind = "application/octet-stream"
     main, _, sub = kind.partition("/")
     if hasattr(content, "to_csv"):
         content = content.to_csv(index=False)

@@ -31,7 +31,9 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = MAX_ROWS) -> Markup:
     columns = list(frame.columns)
     sides = ["right" if _is_number(frame.iloc[:, n]) else "left" for n in range(len(columns))]
     head = Markup("").join(
-        Markup('<th scope="col" style="{};text-align:{}">{}</th>').format(_HEAD, side, str(name))
+        Markup('<th scope="col" style="{};text-align:{}">{}</th>').format(
+            _HEAD, side, _heading(name)
+        )
         for name, side in zip(columns, sides, strict=True)
     )
     rows = Markup("").join(
@@ -52,11 +54,13 @@ def html_table(frame: pd.DataFrame, *, max_rows: int = MAX_ROWS) -> Markup:
 
 def text_table(frame: pd.DataFrame, *, max_rows: int = MAX_ROWS) -> str:
     """Give *frame* as a table of plain text with aligned columns."""
-    shown = frame.head(max_rows).map(_shown)
     numbers = [_is_number(frame.iloc[:, n]) for n in range(len(frame.columns))]
     cells = [
-        [str(name) for name in frame.columns],
-        *(list(map(str, row)) for row in shown.itertuples(index=False, name=None)),
+        [_heading(name) for name in frame.columns],
+        *(
+            [_shown(cell) for cell in row]
+            for row in frame.head(max_rows).itertuples(index=False, name=None)
+        ),
     ]
     widths = [max(len(row[n]) for row in cells) for n in range(len(frame.columns))]
     lines = [
@@ -81,18 +85,22 @@ def _is_number(column: pd.Series[Any]) -> bool:
     return bool(is_numeric_dtype(column)) and not is_bool_dtype(column)
 
 
+def _heading(name: Any) -> str:
+    return " ".join(str(name).split())  # in one line, as a cell
+
+
 def _shown(cell: Any) -> str:
     import pandas as pd
 
     if pd.api.types.is_scalar(cell) and pd.isna(cell):
         return ""
     match cell:
-        case bool():
+        case _ if pd.api.types.is_bool(cell):  # numpy's too
             text = "yes" if cell else "no"
         case Integral():
             text = f"{cell:,}"
         case Real():
-            text = f"{cell:,.2f}"
+            text = f"{float(cell):,.2f}"  # a Fraction cannot be formatted before Python 3.12
         case datetime():
             text = f"{cell:%Y-%m-%d %H:%M}"
         case date():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from smtp_lab.errors import InputError, Problem
@@ -28,7 +29,22 @@ class Model(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise InputError(*problems_of(error, type(self))) from None
+            problems = problems_of(error, type(self))
+        else:
+            return
+        data.clear()  # one of them may be a password: a traceback with locals shows none
+        raise InputError(*problems)
+
+    @field_validator("*")
+    @classmethod
+    def _check_text(cls, value: Any) -> Any:
+        if isinstance(value, str) and _SURROGATES.search(value):
+            raise ValueError("holds half a character; type it again")
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        del value  # it may be a password, and pydantic's own sentence quotes it
+        raise InputError.of(name, "cannot be changed in place", "make a copy with replace()")
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with *changes*, all of it checked again.
@@ -37,7 +53,10 @@ class Model(BaseModel):
             InputError: The result would not be valid; this object is as it was.
         """
         kept = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**(kept | changes))
+        try:
+            return type(self)(**(kept | changes))
+        finally:
+            changes.clear()  # as in __init__
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
@@ -56,7 +75,11 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 
 def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
     # A discriminator's tag ("smtp", "basic") stands in the location; it is no field of ours.
-    path = [str(part) for part in detail["loc"] if part not in _TAGS]
+    # The last part may be one all the same, where somebody made it up as a field.
+    *before, last = detail["loc"]
+    path = [str(part) for part in before if part not in _TAGS]
+    if detail["type"] == "extra_forbidden" or last not in _TAGS:
+        path.append(str(last))
     field = ".".join(path)
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
@@ -78,6 +101,8 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
             return [Problem(field, problem, fix)]
         case "literal_error" | "enum":
             return [Problem(field, "is none of the choices", f"give {detail['ctx']['expected']}")]
+        case "union_tag_not_found":
+            return [Problem(f"{field}.type", _MISSING, "fill it in")]
         case "union_tag_invalid":
             return [
                 Problem(field, "names an unknown type", f"give {detail['ctx']['expected_tags']}")
@@ -87,6 +112,7 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
             return [Problem(field, text[:1].lower() + text[1:])]
 
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _TAGS = {"smtp", "basic", "none"}
 _MISSING = "is missing"
 

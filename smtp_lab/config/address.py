@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from email.headerregistry import Address
-from email.utils import getaddresses
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from smtp_lab.errors import InputError, Problem
 
-__all__ = ("check_address", "check_addresses", "parse_sender")
+__all__ = ("check_address", "check_addresses", "parse_addresses", "parse_sender")
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SENDER = re.compile(
@@ -54,36 +54,52 @@ def check_address(text: str, field: str = "address") -> str:
     return address
 
 
-def check_addresses(to: str | list[str] | tuple[str, ...], field: str = "to") -> tuple[str, ...]:
-    """Give the addresses in *to*, each checked, in order and without repeats.
+def check_addresses(to: str | Sequence[str], field: str = "to") -> tuple[str, ...]:
+    """Give the bare addresses in *to*, each checked, in order and without repeats.
 
     Args:
-        to: One address, several in one text separated by commas, or a list of addresses. Each may
-            carry a display name (``Ann <ann@example.com>``), which plays no part in the envelope.
+        to: As for `parse_addresses`; display names play no part in an envelope and are dropped.
         field: What to call the value in an error.
 
     Raises:
         InputError: There is none, or one of them is not an address; every bad one is named.
     """
-    texts = [to] if isinstance(to, str) else list(to)
+    return tuple(dict.fromkeys(address.addr_spec for address in parse_addresses(to, field)))
+
+
+def parse_addresses(to: str | Sequence[str], field: str = "to") -> tuple[Address, ...]:
+    """Read the addresses in *to*.
+
+    Args:
+        to: One address, several in one text separated by commas, or a list of addresses. Each may
+            carry a display name (``Ann <ann@example.com>``).
+        field: What to call the value in an error.
+
+    Raises:
+        InputError: There is none, or one of them is not an address; every bad one is named.
+    """
     problems: list[Problem] = []
-    addresses: dict[str, None] = {}
-    for text in texts:
-        if _CONTROLS.search(text):
-            problems.append(
-                Problem(field, "holds a line break or another control character", _EXAMPLE)
-            )
+    addresses: list[Address] = []
+    for text in [to] if isinstance(to, str) else to:
+        if not isinstance(text, str):
+            problems.append(Problem(field, f"holds a {type(text).__name__}, not a text", _EXAMPLE))
             continue
-        for _, address in getaddresses([text]) if "," in text or "<" in text else [("", text)]:
+        for one in _split(text):
             try:
-                addresses[check_address(address or text, field)] = None
+                addresses.append(parse_sender(one, field))
             except InputError as error:
                 problems.extend(error.problems)
-    if not texts:
+    if not problems and not addresses:
         problems.append(Problem(field, "names nobody", _EXAMPLE))
     if problems:
         raise InputError(*problems)
     return tuple(addresses)
+
+
+def _split(text: str) -> list[str]:
+    """Cut *text* at the commas that stand between addresses, not in quotes or angle brackets."""
+    pieces = re.findall(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,"<]|["<])+', text)
+    return [piece for piece in pieces if piece.strip()] or [text]
 
 
 def parse_sender(text: str, field: str = "sender") -> Address:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,11 @@ class ProfileBook(Mapping[str, Profile]):
             ConfigFileError: It cannot be used; the profiles read before stay.
         """
         text = self._read()
-        self._profiles, self._text = _profiles_in(text, self.path), text
+        try:
+            self._profiles, self._text = _profiles_in(text, self.path), text
+        except ConfigFileError as error:
+            del text  # a password may stand in it: a traceback with locals shows none
+            raise error.with_traceback(None)  # noqa: B904  # it is the error itself
 
     def __getitem__(self, name: str) -> Profile:
         try:
@@ -98,13 +103,14 @@ class ProfileBook(Mapping[str, Profile]):
         if not self._text:
             document.add(tomlkit.comment(_HEADER))
             document.add(tomlkit.nl())
-        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        tables = document.setdefault("profiles", tomlkit.table(is_super_table=True))
         body = {key: value for key, value in profile.to_dict().items() if key != "name"}
-        if profile.name in profiles:
-            _update(profiles[profile.name], body)
+        if profile.name in tables:
+            _update(tables[profile.name], body)
         else:
-            profiles[profile.name] = body
+            tables[profile.name] = body
         text = tomlkit.dumps(document)
+        profiles = self._reread(text, profile)
         try:
             write_private(self.path, text.encode())
         except OSError as error:
@@ -114,13 +120,26 @@ class ProfileBook(Mapping[str, Profile]):
                 "choose another file with SMTP_LAB_CONFIG",
             )
             raise ConfigFileError(str(self.path), None, [problem]) from None
-        self._profiles, self._text = _profiles_in(text, self.path), text
+        before = self._profiles.get(profile.name)
+        if before and before.connection.endpoint != profile.connection.endpoint:
+            self.secrets.forget(profile.name)
+        self._profiles, self._text = profiles, text
         if profile.password:
             self.secrets.put(profile.name, profile.connection.endpoint, profile.password)
 
+    def _reread(self, text: str, profile: Profile) -> dict[str, Profile]:
+        """Read *text* before it is written: it must say what was there, with *profile* in it."""
+        wanted = self._profiles | {profile.name: profile.with_password(None)}
+        with contextlib.suppress(ConfigFileError):
+            if (found := _profiles_in(text, self.path)) == wanted:
+                return found
+        fix = f"write the profiles as tables such as [profiles.{profile.name}] and save again"
+        problem = Problem("", "is written in a way that cannot be changed line by line", fix)
+        raise ConfigFileError(str(self.path), None, [problem])
+
     def _read(self) -> str:
         try:
-            return self.path.read_text(encoding="utf-8")
+            return self.path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
@@ -148,7 +167,7 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
         reason = re.sub(r" \(at .*\)\Z", "", str(error))
         raise ConfigFileError(
             str(path),
-            int(line[1]) if line else None,
+            int(line[1]) if line else max(1, len(text.splitlines())),  # "at end of document"
             [Problem("", f"this is not TOML ({reason[:1].lower()}{reason[1:]})", "mend the line")],
         ) from None
     for key in data:
@@ -157,6 +176,10 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
                 key, "is not a known key", "profiles stand in tables such as [profiles.team]"
             )
             raise ConfigFileError(str(path), _line_of(text, [key]), [problem])
+    if not isinstance(data.get("profiles", {}), dict):
+        fix = "profiles stand in tables such as [profiles.team]"
+        problem = Problem("profiles", "is not a table", fix)
+        raise ConfigFileError(str(path), _line_of(text, ["profiles"]), [problem])
     found: dict[str, Profile] = {}
     for name, body in data.get("profiles", {}).items():
         try:
@@ -165,7 +188,8 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
             first = error.problems[0]
             at = ["profiles", name, *(part for part in first.field.split(".") if part)]
             problems = [
-                Problem(f"profile {name}, {p.field}", p.problem, p.fix) for p in error.problems
+                Problem(f"profile {name}, {p.field}".removesuffix(", "), p.problem, p.fix)
+                for p in error.problems
             ]
             raise ConfigFileError(str(path), _line_of(text, at), problems) from None
     return found
@@ -174,6 +198,9 @@ def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
 def _profile_of(name: str, body: Any) -> Profile:
     if not isinstance(body, dict):
         raise InputError.of("", "is not a table", f"write it as [profiles.{name}]")
+    if "name" in body:
+        fix = f"take the line out; the name stands in [profiles.{name}]"
+        raise InputError.of("name", "is not a known field", fix)
     auth = (
         body.get("connection", {}).get("auth", {})
         if isinstance(body.get("connection"), dict)

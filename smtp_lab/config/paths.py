@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path
 
-__all__ = ("config_file", "data_dir", "private_dir", "write_private")
+__all__ = ("config_file", "data_dir", "private_dir", "tilde", "write_private")
 
 
 def config_file() -> Path:
@@ -26,6 +26,13 @@ def data_dir() -> Path:
     if given:
         return Path(given).expanduser()
     return user_data_path("smtp_lab", appauthor=False)
+
+
+def tilde(path: Path | str) -> str:
+    """*path* as people write it: ``~/…`` where it lies in the home folder."""
+    with contextlib.suppress(ValueError, RuntimeError):
+        return str(Path("~") / Path(path).relative_to(Path.home()))
+    return str(path)
 
 
 def private_dir(path: Path) -> Path:

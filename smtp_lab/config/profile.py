@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from html import escape
+from ipaddress import IPv6Address
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -67,7 +70,7 @@ class SmtpConnection(Model):
         min_tls: The oldest TLS version that is accepted.
         verify: Whether the server's certificate is checked. Switch it off only to look at a
             broken server; what is sent then can be read by whoever stands between.
-        ca_file: PEM file of the authority to trust instead of the system's.
+        ca_file: PEM file of the authority to trust instead of the system's; ``~`` is the home folder.
         timeout: Seconds to wait for each answer, and ten times that for the whole dialogue.
         auth: `BasicAuth` or `NoAuth`.
     """
@@ -91,13 +94,15 @@ class SmtpConnection(Model):
         if "://" in host:
             raise ValueError(f"{host!r} is a URL; give the bare name, such as smtp.example.com")
         bare = host.removeprefix("[").removesuffix("]")
-        if re.fullmatch(r"[0-9A-Fa-f:.%]*:[0-9A-Fa-f:.%]*:[\w:.%]*", bare):
-            return bare  # an IPv6 address
+        if re.fullmatch(r"[0-9A-Fa-f:.]+(%[\w.\-]+)?", bare):
+            with suppress(ValueError):
+                IPv6Address(bare)
+                return bare
         if re.search(r":\d+\Z", host):
             raise ValueError(f"{host!r} holds a port; give it in the field port")
-        if len(host) > 253 or not all(
-            map(_LABEL.match, host.removesuffix(".").split("."))
-        ):  # RFC 1035
+        labels = host.removesuffix(".").split(".")
+        if len(host) > 253 or not host.isprintable() or not all(map(_LABEL.match, labels)):
+            # RFC 1035
             raise ValueError(f"{host!r} is no host name; give one such as smtp.example.com")
         return host
 
@@ -108,8 +113,8 @@ class SmtpConnection(Model):
         text = str(value).strip()
         if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
             raise ValueError(f"{text!r} is not a number; {fix}" if text else f"is empty; {fix}")
-        if not 1 <= int(text) <= 65535:
-            raise ValueError(f"{text} is not between 1 and 65535; {fix}")
+        if len(text) > 9 or not 1 <= int(text) <= 65535:
+            raise ValueError(f"{text:.9} is not between 1 and 65535; {fix}")
         return int(text)
 
     @field_validator("ca_file", mode="before")
@@ -123,6 +128,11 @@ class SmtpConnection(Model):
         if not 0 < value <= 600:  # RFC 5321 4.5.3.2 asks for ten minutes at most
             raise ValueError("is not between 0 and 600 seconds; 20 suits most servers")
         return value
+
+    @property
+    def trusted(self) -> Path | None:
+        """Where `ca_file` is on this machine; None for the system's authorities."""
+        return Path(self.ca_file).expanduser() if self.ca_file else None
 
     @property
     def endpoint(self) -> str:
@@ -197,7 +207,10 @@ class Profile(Model):
         auth = self.connection.auth
         if not isinstance(auth, BasicAuth):
             return self
-        connection = self.connection.replace(auth=auth.replace(password=password))
+        try:
+            connection = self.connection.replace(auth=auth.replace(password=password))
+        finally:
+            del password  # a traceback with locals shows none
         return self.replace(connection=connection)
 
     def to_dict(self) -> dict[str, Any]:

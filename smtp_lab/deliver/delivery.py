@@ -130,7 +130,9 @@ class Delivery:
                 if self.diagnosis.field
                 else ""
             )
-            look = f"<p>The server said: <code>{escape(self.diagnosis.raw)}</code>.{where}</p>"
+            raw = self.diagnosis.raw
+            said = "The server said" if raw[:1].isdigit() else "The error was"
+            look = f"<p>{said}: <code>{escape(raw)}</code>.{where}</p>"
         return (
             f'<div class="smtp-lab-delivery"><p role="status" style="border-left:4px solid {colour};'
             f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}'

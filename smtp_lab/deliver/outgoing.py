@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.errors import MessageError
 from email.message import EmailMessage, Message
 from email.policy import SMTP, compat32
 from email.utils import format_datetime, getaddresses, make_msgid
@@ -56,6 +57,7 @@ def prepare(
     rcpt_to = to or _recipients(message)
     sent = copy.deepcopy(message)
     del sent["Bcc"]
+    del sent["Resent-Bcc"]
     sender = parse_sender(profile.sender)
     if "From" not in sent:
         sent["From"] = sender if isinstance(sent, EmailMessage) else str(sender)
@@ -98,7 +100,7 @@ def _as_bytes(message: Message[Any, Any], *, utf8: bool) -> bytes:
     )
     try:
         raw = message.as_bytes(policy=policy)
-    except (ValueError, LookupError, AttributeError) as error:  # HeaderWriteError among them
+    except (ValueError, LookupError, AttributeError, MessageError) as error:
         raise InputError.of(
             "message", f"cannot be written as mail ({error})", "mend the header"
         ) from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import platform
 import smtplib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -80,16 +78,8 @@ def send_test(profile: Profile | str, *, to: str | list[str] | None = None) -> D
         verified=connection.verify,
         sender=account.sender,
         sent_at=datetime.now(UTC),
-        computer=f"{_user()}{platform.node() or 'this computer'}",
     )
     return _deliver(prepare(message, account, recipients), account)
-
-
-def _user() -> str:
-    try:
-        return f"{getpass.getuser()} on "
-    except (OSError, KeyError):  # no name for this user id, as in some containers
-        return ""
 
 
 def _account(profile: Profile | str) -> Profile:
@@ -107,17 +97,13 @@ def _account(profile: Profile | str) -> Profile:
             raise InputError.of(
                 "connection.security", "none would send the password in plain text", fix
             )
-    if connection.ca_file:
+    if connection.trusted:
         try:
-            with open(connection.ca_file, "rb"):  # noqa: PTH123  # only whether it can be read
-                pass
+            connection.trusted.read_bytes()
         except OSError as error:
             problem = f"{connection.ca_file} cannot be read ({error.strerror})"
-            raise InputError.of(
-                "connection.ca_file",
-                problem,
-                "give the PEM file of the authority, or leave it empty",
-            ) from None
+            fix = "give the PEM file of the authority, or leave it empty"
+            raise InputError.of("connection.ca_file", problem, fix) from None
     return profile
 
 

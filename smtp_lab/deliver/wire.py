@@ -156,7 +156,7 @@ class Client(smtplib.SMTP):
 
     def _encrypt(self) -> None:
         assert self.sock is not None  # noqa: S101  # begin() has connected
-        context = ssl.create_default_context(cafile=self.connection.ca_file)
+        context = ssl.create_default_context(cafile=self.connection.trusted)
         context.minimum_version = getattr(ssl.TLSVersion, f"TLSv1_{self.connection.min_tls[-1]}")
         if not self.connection.verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -20,7 +20,8 @@ __all__ = ("Attachment", "Captured")
 
 _SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date")
 _IMAGE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
-_INLINE_BYTES = 5_000_000
+_INLINE_BYTES = 5_000_000  # of one picture
+_INLINE_ALL = 20_000_000  # of all: a small mail may call its picture ten thousand times
 _CID = re.compile(r"""(["'(])cid:([^"')\s>]+)""", re.IGNORECASE)
 
 
@@ -100,7 +101,10 @@ class Captured:
     @cached_property
     def transcript(self) -> Transcript:
         """The dialogue as the sink saw it, up to the message."""
-        return Transcript.from_dict(self._stored.session.transcript)
+        session = self._stored.session
+        if not session.transcript:
+            return Transcript(started_at=session.started_at)
+        return Transcript.from_dict(session.transcript)
 
     # --- what it means ------------------------------------------------------------------------
 
@@ -147,7 +151,8 @@ class Captured:
 
     @cached_property
     def _leaves(self) -> list[Message[Any, Any]]:
-        return list(mime.walk(self._parsed[0]))
+        # Without a body there is nothing to read from headers that may be part of the trouble.
+        return [] if self.too_complex else list(mime.walk(self._parsed[0]))
 
     def _body(self, kind: str) -> str:
         for part in self._leaves:
@@ -252,14 +257,18 @@ def _with_pictures(html: str, attachments: list[Attachment]) -> str:
     """Put pictures the HTML calls ``cid:`` into it, since the frame may fetch nothing."""
     known: Mapping[str, Attachment] = {a.content_id: a for a in attachments if a.content_id}
 
+    left = _INLINE_ALL
+
     def replaced(found: re.Match[str]) -> str:
+        nonlocal left
         picture = known.get(found[2])
         if (
             picture is None
             or picture.type not in _IMAGE_TYPES
-            or len(picture.content) > _INLINE_BYTES
+            or len(picture.content) > min(_INLINE_BYTES, left)
         ):
             return found[0]
+        left -= len(picture.content)
         return f"{found[1]}data:{picture.type};base64,{b64encode(picture.content).decode()}"
 
     return _CID.sub(replaced, html)

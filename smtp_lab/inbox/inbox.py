@@ -101,7 +101,8 @@ class Inbox:
         import pandas as pd
 
         self._read_new()
-        ids = self.archive.ids()
+        # One that came in since is in the next table.
+        ids = [number for number in self.archive.ids() if number in self._rows]
         rows = [self._rows[number] for number in ids]
         return pd.DataFrame(
             {

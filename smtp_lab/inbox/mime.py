@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import getaddresses, parsedate_to_datetime
 from quopri import decodestring
@@ -35,12 +36,24 @@ PARTS = 1_000
 DEPTH = 100
 ADDRESSES = 1_000
 
+_LINES = 2_000_000
+_WORK = 10_000_000  # the parser holds every line against every boundary that is open
+
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_BOUNDARY = re.compile(rb"boundary[\s*0-9]*=", re.IGNORECASE)  # each multipart names one
+# The standard library takes the parameters of such a header apart in quadratic time.
+_LONG_CONTENT = re.compile(
+    rb"(?:\A|[\r\n])content-[a-z-]{1,40}:(?:"
+    rb"(?:[^;\r\n]*+(?:\r?\n[ \t][^;\r\n]*+)*+;){200}|(?:[^\r\n]|\r?\n[ \t]){16384})",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[BbQq]\?)")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 # Line ends and tabs stay; every other control character becomes visible as the replacement mark.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Text encodings that no mail is in, and that take quadratic time.
+_NOT_FOR_MAIL = {"punycode", "idna"}
 _ALIASES = {
     "unknown-8bit": "latin-1",
     "x-unknown": "latin-1",
@@ -60,7 +73,7 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
     for candidate in (name, "utf-8", "cp1252"):
         try:
             info = codecs.lookup(candidate)
-            if info._is_text_encoding:  # noqa: SLF001  # bytes-to-bytes codecs unpack archives
+            if info._is_text_encoding and info.name not in _NOT_FOR_MAIL:  # noqa: SLF001  # bytes-to-bytes codecs unpack archives
                 return clean(data.decode(info.name))
         except (LookupError, ValueError):
             continue
@@ -99,23 +112,32 @@ def parse(raw: bytes) -> tuple[Message[Any, Any], str]:
     """
     end = _END_OF_HEADERS.search(raw, 0, HEADER_BYTES + 4)
     if end is None and len(raw) > HEADER_BYTES:
-        cut = raw[:HEADER_BYTES].rpartition(b"\n")[0]
-        return message_from_bytes(
-            cut + b"\n\n", policy=compat32
-        ), "its headers are larger than 100 KiB"
-    if raw.count(b"\n--") > 2 * PARTS:
-        headers = raw[: end.end()] if end else raw
-        return _headers_only(headers), f"it may have more than {PARTS:,} parts"
+        return _headers_only(raw[:HEADER_BYTES].rpartition(b"\n")[0]), (
+            "its headers are larger than 100 KiB"
+        )
+    headers = raw[: end.end()] if end else raw
+    if reason := _too_complex(raw):
+        return _headers_only(headers), reason
     try:
-        message = message_from_bytes(raw, policy=compat32)
+        return message_from_bytes(raw, policy=compat32), ""
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
-        return _headers_only(raw[: end.end()] if end else b""), "its structure cannot be followed"
-    return message, ""
+        return _headers_only(headers), "its structure cannot be followed"
+
+
+def _too_complex(raw: bytes) -> str:
+    """Why *raw* is not given to the parser, judged in one pass over the bytes; empty if it is."""
+    if raw.count(b"\n--") + raw.count(b"\r--") > 2 * PARTS:
+        return f"it may have more than {PARTS:,} parts"
+    lines = raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n")
+    if lines > _LINES:
+        return f"it has more than {_LINES:,} lines"
+    if lines * len(_BOUNDARY.findall(raw)) > _WORK:
+        return "it may have too many parts within parts for its length"
+    return "a header of a part is too long to be taken apart" if _LONG_CONTENT.search(raw) else ""
 
 
 def _headers_only(headers: bytes) -> Message[Any, Any]:
-    # As plain text: with no body there is no structure to follow.
-    message = message_from_bytes(headers, policy=compat32)
+    message = BytesHeaderParser(policy=compat32).parsebytes(headers)
     message.set_payload("")
     return message
 

@@ -19,6 +19,12 @@ class Credentials:
     """
 
     def __init__(self, users: Mapping[str, str | Secret] | None) -> None:
+        if users is not None and not _names_passwords(users):
+            raise InputError.of(
+                "users",
+                "is no list of passwords by user name",
+                'give one such as {"ann": "secret"}',
+            )
         if users is not None and not users:
             raise InputError.of(
                 "users", "names nobody", "give at least one user, or None for any login"
@@ -47,3 +53,10 @@ class Credentials:
             return True
         wanted = self._users.get(login.decode("utf-8", "replace"))
         return hmac.compare_digest(password, wanted.reveal().encode()) if wanted else False
+
+
+def _names_passwords(users: object) -> bool:
+    return isinstance(users, Mapping) and all(
+        isinstance(name, str) and isinstance(password, str | Secret)
+        for name, password in users.items()
+    )

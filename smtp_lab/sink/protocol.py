@@ -7,7 +7,8 @@ What stock aiosmtpd 1.4.6 does differently, and why it is changed here:
 * it limits an AUTH line to 512 octets, RFC 4954 asks for 12,288;
 * it compares mechanism names by case and prompts ``User Name\\0`` where servers say ``Username:``;
 * it shares one dict of command limits among all connections;
-* it shows the text of an exception to the client.
+* it shows the text of an exception to the client, and stumbles over some addresses;
+* it repeats a line it does not know, which may be a password, in its reply.
 """
 
 from __future__ import annotations
@@ -15,22 +16,32 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-import ssl
+import re
 import uuid
+from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session, TLSSetupException
+from aiosmtpd.smtp import (
+    MISSING,
+    SMTP,
+    AuthResult,
+    Envelope,
+    LoginPassword,
+    Session,
+    TLSSetupException,
+)
 
 from smtp_lab.archive.store import StoredMessage, StoredSession
-from smtp_lab.sink.credentials import Credentials
-from smtp_lab.transcript import MASK, Transcript
+from smtp_lab.sink.door import Door
+from smtp_lab.transcript import MASK, Direction, Transcript
 
-__all__ = ("Door", "LabProtocol")
+__all__ = ("LabProtocol",)
 
 _log = logging.getLogger("smtp_lab.sink")
 
@@ -38,41 +49,16 @@ _TERMINATOR = b"\r\n.\r\n"
 _AUTH_LINE = 12_288  # octets, RFC 4954 section 4
 _STAGES = {"HELO": "ehlo", "EHLO": "ehlo", "STARTTLS": "starttls", "AUTH": "auth", "MAIL": "mail"}
 _STAGES |= {"RCPT": "rcpt", "DATA": "data", "QUIT": "quit"}
-
-Keep = Callable[[StoredMessage | StoredSession], "Future[int]"]
-"""Hands something to the archive's writer."""
-
-
-class Door:
-    """One way into the sink, and what every connection through it shares.
-
-    Args:
-        name: ``starttls`` or ``implicit``.
-        context: The TLS context: offered after STARTTLS, or spoken from the first byte.
-        credentials: Who may log in.
-        login_required: Whether mail is refused without a login.
-        max_size: Largest message, in octets.
-        keep: Hands messages and sessions to the archive.
-    """
-
-    def __init__(  # noqa: PLR0913  # one value for each thing a door shares
-        self,
-        name: str,
-        context: ssl.SSLContext,
-        credentials: Credentials,
-        *,
-        login_required: bool,
-        max_size: int,
-        keep: Keep,
-    ) -> None:
-        self.name, self.context, self.credentials = name, context, credentials
-        self.login_required, self.max_size, self.keep = login_required, max_size, keep
-        self.open: set[LabProtocol] = set()
-
-    @property
-    def implicit(self) -> bool:
-        """Whether TLS is spoken from the first byte."""
-        return self.name == "implicit"
+# What is shown of an AUTH line; anything else in that place may be the secret itself.
+_MECHANISMS = {"PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"}
+_MECHANISMS |= {"XOAUTH2", "OAUTHBEARER", "NTLM", "GSSAPI", "EXTERNAL", "ANONYMOUS"}
+_MOST_LINES = 10_000  # of a transcript: a client that never stops must not fill the memory
+# aiosmtpd's answers to a line that it gave to no command.
+_UNKNOWN = re.compile(
+    r'500 (?:Error: command "(.*)" not recognized|Command line|Error: bad)', re.DOTALL
+)
+# C0 and C1 controls, and the characters that turn the direction of text around.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class LabProtocol(SMTP):
@@ -86,6 +72,7 @@ class LabProtocol(SMTP):
     def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
         self.door = door
         self.busy = False
+        self._after_auth = False
         self.record = StoredSession(uuid.uuid4().hex, datetime.now(UTC), door.name, "")
         self.transcript = Transcript(started_at=self.record.started_at)
         # An instance's own dict: SMTP.__init__ clears the one it finds.
@@ -117,7 +104,7 @@ class LabProtocol(SMTP):
         if secured:
             self.record.tls_version, self.record.tls_cipher = secured.version(), secured.cipher()[0]
             self.transcript.tls = True
-            self.transcript.add("*", f"{secured.version()} with {secured.cipher()[0]}")
+            self._note("*", f"{secured.version()} with {secured.cipher()[0]}")
         if not self.record.peer:
             host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
             self.record.peer = f"{host}:{port}"
@@ -138,10 +125,25 @@ class LabProtocol(SMTP):
         while self.busy and self.loop.time() < end:
             await asyncio.sleep(0.01)
         if self.transport is not None:
-            with suppress(ConnectionError):
-                await self.push("421 4.3.2 The sink is closing")
+            with suppress(
+                ConnectionError, TimeoutError
+            ):  # one that reads nothing is not waited for
+                await asyncio.wait_for(self.push("421 4.3.2 The sink is closing"), 1)
             if self.transport is not None:
                 self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        transport = self._original_transport or self.transport
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+    def turned_away(self, transport: asyncio.BaseTransport, reason: object) -> None:
+        """Keep the session of a client that never got as far as the greeting."""
+        host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
+        self.record.peer, self.record.ended_at = f"{host}:{port}", datetime.now(UTC)
+        self._note("*", f"the TLS handshake failed: {reason}")
+        self.door.keep(self._snapshot()).add_done_callback(_log_failure)
 
     def _snapshot(self) -> StoredSession:
         return replace(self.record, transcript=self.transcript.to_dict())
@@ -151,18 +153,34 @@ class LabProtocol(SMTP):
     def _recorded(
         self, verb: str, method: Callable[[str | None], Awaitable[None]]
     ) -> Callable[[str | None], Awaitable[None]]:
+        @wraps(getattr(SMTP, f"smtp_{verb}"))  # HELP looks for what aiosmtpd hung on its methods
         async def run(arg: str | None) -> None:
+            self._after_auth = verb == "AUTH"
             self.transcript.stage = _STAGES.get(verb, self.transcript.stage)
-            self.transcript.add("C", _masked(verb, arg))
+            self._note("C", _masked(verb, arg))
             await method(arg)
 
         return run
 
     async def push(self, status: Any) -> None:
         text = status.decode("utf-8", "replace") if isinstance(status, bytes) else status
+        if unknown := _UNKNOWN.match(text):
+            verb = unknown[1] or ""
+            # A client that goes on after a refused AUTH, or one whose AUTH was not understood,
+            # says its password here.
+            self._after_auth |= not verb or verb.startswith("AUTH")
+            self._note("C", MASK if self._after_auth else verb)
+            if verb:
+                status = text = "500 5.5.1 Error: command not recognized"
         for line in text.split("\r\n"):
-            self.transcript.add("S", line)
+            self._note("S", line)
         await super().push(status)
+
+    def _note(self, direction: Direction, text: str) -> None:
+        if len(self.transcript) < _MOST_LINES:
+            self.transcript.add(direction, text)
+        elif len(self.transcript) == _MOST_LINES:
+            self.transcript.add("*", "more was said than is kept here")
 
     def _create_session(self) -> Session:
         return _Session(self.loop)
@@ -178,8 +196,8 @@ class LabProtocol(SMTP):
     # --- logging in -------------------------------------------------------------------------
 
     async def smtp_AUTH(self, arg: str) -> None:
-        mechanism, _, rest = (arg or "").partition(" ")
-        await super().smtp_AUTH(f"{mechanism.upper()} {rest}".strip())
+        mechanism, *rest = (arg or "").split(None, 1)
+        await super().smtp_AUTH(" ".join([mechanism.upper(), *rest]) if arg else "")
 
     async def challenge_auth(
         self,
@@ -187,10 +205,21 @@ class LabProtocol(SMTP):
         encode_to_b64: bool = True,
         log_client_response: bool = False,  # noqa: ARG002  # a login is never logged here
     ) -> Any:
-        answer = await super().challenge_auth(challenge, encode_to_b64)
-        # aiosmtpd has answered 501 already where the line could not be read.
-        self.transcript.add("C", MASK)
-        return answer
+        asked = challenge.encode() if isinstance(challenge, str) else challenge
+        await self.push(b"334 " + (b64encode(asked) if encode_to_b64 else asked))
+        try:
+            answer = (await self._reader.readline()).strip()
+        except ValueError:  # longer than any line may be: no base64 either
+            answer = b"-"
+        self._note("C", MASK)
+        if answer == b"*":
+            await self.push("501 5.7.0 Auth aborted")
+            return MISSING
+        try:
+            return b64decode(answer, validate=True)
+        except ValueError:
+            await self.push("501 5.5.2 Can't decode base64")
+            return MISSING
 
     def _check_login(
         self, _server: Any, _session: Any, _envelope: Any, mechanism: str, login: LoginPassword
@@ -204,6 +233,13 @@ class LabProtocol(SMTP):
         return AuthResult(success=False, handled=False, message=message)
 
     # --- the message ------------------------------------------------------------------------
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        # An address nobody can see whole is refused with 553, like one nobody can read.
+        if not _UNSEEN.search(arg or ""):
+            with suppress(IndexError, AttributeError):  # where the standard library's parser trips
+                return super()._getaddr(arg)
+        return None, None
 
     async def smtp_DATA(self, arg: str | None) -> None:
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
@@ -222,7 +258,7 @@ class LabProtocol(SMTP):
             if data is None:
                 reply = "552 5.3.4 Error: message larger than the sink takes"
             else:
-                self.transcript.add("*", f"the message: {len(data):,} octets")
+                self._note("*", f"the message: {len(data):,} octets")
                 reply = await self._keep(self.envelope, data)
             self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's
             await self.push(reply)
@@ -247,17 +283,17 @@ class LabProtocol(SMTP):
             end = buffer.find(_TERMINATOR, start)
             if end >= 0:
                 break
-            if len(buffer) > self.door.max_size + len(_TERMINATOR):
+            # A stuffed dot comes at most once in three octets.
+            if len(buffer) > self.door.max_size * 4 // 3 + len(_TERMINATOR):
                 large = True
                 del buffer[: -len(_TERMINATOR) + 1]
             self._reset_timeout()
         rest = bytes(buffer[end + len(_TERMINATOR) :])
         if rest:
             self._reader.feed_data(rest)
-        if large or end > self.door.max_size:
-            return None
         # The leading CR LF was ours; the last line's own is kept.
-        return bytes(buffer[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
+        data = bytes(buffer[: end + 2]).replace(b"\r\n.", b"\r\n")[2:]
+        return None if large or len(data) > self.door.max_size else data
 
     async def _keep(self, envelope: Envelope, data: bytes) -> str:
         message = StoredMessage(
@@ -280,7 +316,7 @@ class LabProtocol(SMTP):
             raise error
         if isinstance(error, TLSSetupException):
             # The client's doing, and a lesson: it belongs in the transcript, not in a log.
-            self.transcript.add("*", f"the TLS handshake failed: {error.__cause__}")
+            self._note("*", f"the TLS handshake failed: {error.__cause__}")
             return ""  # never sent: aiosmtpd closes the connection after this error
         _log.error("the sink stumbled in session %s", self.record.id, exc_info=error)
         return "451 4.3.0 Error: the sink stumbled over this command"
@@ -331,8 +367,10 @@ def _masked(verb: str, arg: str | None) -> str:
         return verb
     if verb != "AUTH":
         return f"{verb} {_clean(arg)}"
-    mechanism, space, _ = arg.partition(" ")
-    return f"AUTH {mechanism} {MASK}" if space else f"AUTH {mechanism}"
+    mechanism, *rest = arg.split(None, 1)
+    if mechanism.upper() not in _MECHANISMS:
+        return f"AUTH {MASK}"
+    return f"AUTH {mechanism} {MASK}" if rest else f"AUTH {mechanism}"
 
 
 def _clean(text: str) -> str:

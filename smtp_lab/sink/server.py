@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from smtp_lab.archive import Archive
@@ -17,7 +18,9 @@ from smtp_lab.archive.writer import Writer
 from smtp_lab.config.secrets import Secret
 from smtp_lab.errors import PortInUseError, SinkError
 from smtp_lab.sink.credentials import Credentials
-from smtp_lab.sink.protocol import Door, LabProtocol
+from smtp_lab.sink.door import Door
+from smtp_lab.sink.doorman import Doorman
+from smtp_lab.sink.protocol import LabProtocol
 from smtp_lab.sink.tls import LabAuthority
 
 __all__ = ("HOST", "Server", "Settings")
@@ -25,6 +28,7 @@ __all__ = ("HOST", "Server", "Settings")
 HOST = "127.0.0.1"
 _HOSTS = (HOST, "::1")
 _GRACE = 5.0  # seconds a message on its way may still take when the sink stops
+_GOODBYE = 1.0  # seconds a client may take to close its side
 
 
 class Settings(NamedTuple):
@@ -63,6 +67,7 @@ class Server:
     ) -> None:
         self.settings = settings
         self._on_stop, self._holding = on_stop, holding
+        context = authority.server_context()
         listening = _listen(settings.port, "port")
         try:
             secured = _listen(settings.tls_port, "tls_port")
@@ -76,7 +81,6 @@ class Server:
         # does wrong as warnings, which would land in a notebook's output. The transcript has both.
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         self._writer = Writer(archive)
-        context = authority.server_context()
         credentials = Credentials(dict(settings.users) if settings.users else None)
         self._doors = [
             (
@@ -131,21 +135,28 @@ class Server:
     async def _open(self) -> None:
         for door, sockets in self._doors:
             for sock in sockets:
-                server = await self._loop.create_server(
-                    lambda door=door: LabProtocol(door, self._loop),
-                    sock=sock,
-                    ssl=door.context if door.implicit else None,
-                )
+                made: type[LabProtocol | Doorman] = Doorman if door.implicit else LabProtocol
+                server = await self._loop.create_server(partial(made, door, self._loop), sock=sock)
                 self._servers.append(server)
 
     async def _shut(self) -> None:
         for server in self._servers:
             server.close()
-        open_now = [protocol for door, _ in self._doors for protocol in door.open]
-        await asyncio.gather(*(protocol.shut(_GRACE) for protocol in open_now))
+        await asyncio.gather(*(protocol.shut(_GRACE) for protocol in self._connected()))
+        await self._emptied()
+        # What is left does not read, or does not answer the end of TLS: its session is kept all
+        # the same.
+        for protocol in self._connected():
+            protocol.abort()
+        await self._emptied()
+
+    def _connected(self) -> list[LabProtocol | Doorman]:
+        return [protocol for door, _ in self._doors for protocol in door.open]
+
+    async def _emptied(self) -> None:
         # A connection leaves its door's set when it is lost, after its session went to the writer.
-        end = self._loop.time() + _GRACE
-        while any(door.open for door, _ in self._doors) and self._loop.time() < end:
+        end = self._loop.time() + _GOODBYE
+        while self._connected() and self._loop.time() < end:
             await asyncio.sleep(0.01)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smtp_lab.archive import Archive
 from smtp_lab.config import BasicAuth, Profile, Secret, SmtpConnection
-from smtp_lab.config.paths import data_dir
+from smtp_lab.config.paths import data_dir, tilde
 from smtp_lab.errors import InputError, PortInUseError, SinkError
 from smtp_lab.inbox import Inbox
 from smtp_lab.sink.credentials import Credentials
@@ -74,6 +74,10 @@ class Sink:
         if port and port == tls_port:
             raise InputError.of(
                 "tls_port", f"is {port}, the same as port", "give another number, or 0"
+            )
+        if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
+            raise InputError.of(
+                "max_size", f"{max_size!r} is no number of octets", "give 1 or more"
             )
         self._credentials = Credentials(users)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -206,7 +210,7 @@ class Sink:
                 host=self.host,
                 port=self.tls_port if implicit else self.port,
                 security="implicit" if implicit else "starttls",
-                ca_file=str(self.ca_file),
+                ca_file=tilde(self.ca_file),
                 auth=BasicAuth(username=username, password=password),
             ),
         )
@@ -222,9 +226,11 @@ class Sink:
         return self.inbox.sessions()
 
     def __repr__(self) -> str:
+        where = tilde(self.archive.name)
         if not self.running:
-            return f"<Sink stopped, archive {self.archive.name}>"
-        return f"<Sink on {self.host}: port {self.port} STARTTLS, port {self.tls_port} TLS, archive {self.archive.name}>"
+            return f"<Sink stopped, archive {where}>"
+        doors = f"port {self.port} STARTTLS, port {self.tls_port} TLS"
+        return f"<Sink on {self.host}: {doors}, archive {where}>"
 
     def _repr_html_(self) -> str:
         state: dict[str, Any] = {"State": "stopped"}
@@ -241,8 +247,8 @@ class Sink:
                 + (", required" if self._settings.login_required else ", not required"),
             }
         state |= {
-            "Trust": self.ca_file,
-            "Archive": self.archive.name,
+            "Trust": tilde(self.ca_file),
+            "Archive": tilde(self.archive.name),
             "Messages": self.archive.count(),
         }
         rows = "".join(

@@ -154,6 +154,9 @@ class ProfileForm(w.VBox):
             if self.delivery.diagnosis and not self.delivery.ok:
                 self._point_at(self.delivery.diagnosis.field, self.delivery.diagnosis.meaning)
 
+    def __repr__(self) -> str:
+        return f"<ProfileForm {self.fields['name'].value or 'of a new profile'}>"
+
     # --- how it works -------------------------------------------------------------------------
 
     @property
@@ -275,7 +278,7 @@ class _Alert(w.HTML):
     """The line under a field that says what is wrong with it; not there when nothing is."""
 
     def __init__(self) -> None:
-        super().__init__(layout=w.Layout(margin="0 0 4px 9.5em", display="none"))
+        super().__init__(layout=w.Layout(margin="0 0 4px 9.75em", display="none"))
 
     def say(self, text: str) -> None:
         """Show *text*, or nothing."""

@@ -1,0 +1,78 @@
+"""One JupyterLab and one Chromium for all browser tests; a fresh page for each."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jupyter import Notebook, find_chromium, lab_server
+from playwright.sync_api import Browser, Page, sync_playwright
+from support import missing
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+WITH_STATE = {
+    "@jupyterlab/notebook-extension:tracker": {},
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = find_chromium()
+    if program is None:
+        missing("Chromium", "on Debian: apt-get install chromium, or set SMTP_LAB_CHROMIUM")
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    quiet = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=quiet + ["--no-sandbox"] * root
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str, Path]]:
+    root, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
+    # The state of widgets is saved: the hardest case for a form that must keep secrets out of it.
+    with lab_server(root, home, WITH_STATE) as (base, token):
+        yield base, token, root
+
+
+@pytest.fixture
+def page(
+    chromium: Browser, server: tuple[str, str, Path], request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """A page that asks no other host for anything, which is checked at the end."""
+    base = server[0]
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 1000}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    strangers: list[str] = []
+    ours = (base, base.replace("http", "ws"), "data:", "blob:", "about:")
+    page.on(
+        "request", lambda asked: None if asked.url.startswith(ours) else strangers.append(asked.url)
+    )
+    yield page
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^\w-]+", "_", request.node.name)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    context.close()
+    assert strangers == [], "the page asked another host for something"
+
+
+@pytest.fixture
+def notebook(page: Page, server: tuple[str, str, Path]) -> Notebook:
+    base, token, root = server
+    return Notebook(page, base, token, root)

@@ -1,0 +1,178 @@
+"""The command line, as a shell starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import smtp_lab as lab
+
+SMTP_LAB = str(Path(sys.executable).parent / "smtp-lab")
+
+
+def _run(*args: str, code: int = 0, **more: object) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [SMTP_LAB, *args], capture_output=True, text=True, timeout=60, check=False, **more
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_demo_prints_the_dialogue_and_the_table():
+    """The demonstration ends well and shows what it promises."""
+    output = _run("demo").stdout
+    assert "The client asks to encrypt this connection" in output
+    assert "AUTH PLAIN ••••••" in output
+    assert output.count("TLSv1.3   ann") == 3
+    assert output.endswith("Three messages were sent and arrived as they were sent.\n")
+
+
+def test_demo_as_json():
+    """With --json the three deliveries are data."""
+    data = json.loads(_run("demo", "--json").stdout)
+    assert data["differences"] == []
+    assert [delivery["ok"] for delivery in data["deliveries"]] == [True, True, True]
+
+
+def test_demo_fails_when_something_arrives_otherwise(monkeypatch, tmp_path):
+    """A sink that loses a byte makes the demonstration exit with 1 and say what is different."""
+    code = """
+import smtp_lab.archive.store as store
+whole = store._message_of
+def shorter(row):
+    message = whole(row)
+    message.raw = message.raw.replace(b"survive", b"vanish")
+    return message
+store._message_of = shorter
+from smtp_lab.cli import main
+main(["demo"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "DIFFERENT" in done.stderr
+    assert "every byte as sent" in done.stderr
+
+
+def test_jupyter_finds_the_command():
+    """`jupyter smtp-lab` is the same program."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter", "smtp-lab", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip() == f"smtp-lab, version {lab.__version__}"
+
+
+def test_a_sink_in_the_shell_takes_mail_until_interrupted(tmp_path):
+    """`smtp-lab sink` says where it listens, prints what arrives, and ends on Ctrl-C."""
+    archive = tmp_path / "mail.sqlite3"
+    command = [
+        SMTP_LAB,
+        "sink",
+        "--port",
+        "0",
+        "--tls-port",
+        "0",
+        "--archive",
+        str(archive),
+        "--json",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        about = json.loads(process.stdout.readline())
+        profile = lab.Profile(
+            name="shell",
+            sender="ann@example.com",
+            connection=lab.SmtpConnection(
+                host=about["host"], port=about["port"], ca_file=about["ca_file"]
+            ),
+        )
+        assert lab.send_test(profile, to="you@example.com").ok
+        assert json.loads(process.stdout.readline())["rcpt_to"] == ["you@example.com"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+    assert process.returncode == 0
+    listed = json.loads(_run("inbox", "--archive", str(archive), "--json").stdout)
+    assert listed["mail_from"] == "ann@example.com"
+
+
+def test_a_taken_port_is_one_sentence(sink):
+    """No traceback: the port and what to do."""
+    done = _run("sink", "--port", str(sink.port), "--tls-port", "0", code=1)
+    assert done.stderr.startswith(f"Error: Port {sink.port} on 127.0.0.1 is already in use; ")
+    assert "Traceback" not in done.stderr
+
+
+def test_send_test_through_a_saved_profile(sink):
+    """A profile of the book, its password from the environment; a refusal exits with 1."""
+    lab.ProfileBook.open().save(sink.profile("team"))
+    variable = lab.ProfileBook.open().secrets.variable("team")
+    good = _run(
+        "send-test", "team", "--to", "you@example.com", env=os.environ | {variable: "open sesame"}
+    )
+    assert good.stdout.startswith("Accepted by")
+    bad = _run("send-test", "team", "--json", code=1, env=os.environ | {variable: "open barley"})
+    assert json.loads(bad.stdout)["diagnosis"]["id"] == "bad_credentials"
+    assert "barley" not in bad.stdout
+    assert "is not known" in _run("send-test", "team", code=1).stderr
+    assert "'tema' is not in" in _run("send-test", "tema", code=1).stderr
+
+
+def test_an_empty_inbox_says_so(tmp_path):
+    """Nothing captured is not an error."""
+    assert (
+        _run("inbox", "--archive", str(tmp_path / "new.sqlite3")).stdout
+        == "No mail has been captured yet.\n"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
+def test_lab_starts_jupyterlab_with_a_sink(tmp_path, monkeypatch):
+    """`smtp-lab lab` brings the first notebook, starts the sink and JupyterLab, and ends both."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    log = tmp_path / "log.txt"
+    command = [SMTP_LAB, "lab", "--no-browser", "--port", "0"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        _await(log, r"http://127\.0\.0\.1:\d+/lab/tree/01_first_mail\.ipynb\?token=")
+        port = int(_await(log, r"port (\d+) \(STARTTLS\)")[1])
+        with pytest.raises(lab.PortInUseError):
+            lab.Sink(tmp_path / "other.sqlite3", port=port).start()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+    assert (tmp_path / "01_first_mail.ipynb").exists()
+    lab.Sink(tmp_path / "other.sqlite3", port=port).start().stop()
+
+
+def test_a_notebook_that_is_not_there_is_one_sentence(tmp_path):
+    """`smtp-lab lab NAME` says so before it starts anything."""
+    assert (
+        "nope.ipynb is not there"
+        in _run("lab", "nope.ipynb", "--no-browser", code=1, cwd=tmp_path).stderr
+    )
+
+
+def _await(log: Path, pattern: str) -> re.Match[str]:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if found := re.search(pattern, log.read_text()):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{pattern} did not appear in:\n{log.read_text()}")

@@ -1,0 +1,66 @@
+"""The README says what is true: its Python runs as written."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import smtp_lab as lab
+from smtp_lab.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_five_lines_run_as_written():
+    """The first example sends, lists and shows a mail."""
+    lines = [line for line in BLOCKS[0].splitlines() if line]
+    assert len(lines) == 5
+    names: dict[str, object] = {}
+    exec("\n".join(lines), names)  # noqa: S102
+    sink = names["sink"]
+    try:
+        assert sink.inbox.to_frame()["rcpt_to"].tolist()[-1] == ["you@example.com"]
+        assert "<iframe sandbox" in sink.inbox[-1]._repr_html_()
+    finally:
+        sink.stop()
+
+
+def test_the_diagnosis_says_what_the_readme_prints():
+    """The printed explanation is the real one."""
+    block = next(block for block in BLOCKS if block.startswith(">>>"))
+    example = doctest.DocTestParser().get_doctest(block, {"lab": lab}, "README", "README.md", 0)
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
+def test_the_profile_and_the_report_run_as_written(sink):
+    """The profile is saved by name, and the report goes out through it."""
+    report, profile = (
+        next(b for b in BLOCKS if start in b) for start in ("lab.render(", "lab.Profile(")
+    )
+    names: dict[str, object] = {"lab": lab, "frame": pd.DataFrame({"a": [1, 2]})}
+    exec(profile, names)  # noqa: S102
+    book = lab.ProfileBook.open()
+    assert book["team"] == names["profile"]
+    book.save(sink.profile("team"))  # the same name, but a server that is there
+    exec(report, names)  # noqa: S102
+    assert sink.inbox[-1].subject == "Sales"
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:)([^)]+)\)", README))
+def test_every_link_leads_somewhere(path):
+    """A file or folder the README links is there."""
+    assert (ROOT / path).exists()
+
+
+def test_every_command_the_readme_lists_is_there():
+    """The commands of the README are those of the program, all of them."""
+    listed = set(re.findall(r"^smtp-lab ([a-z-]+) ", README, re.MULTILINE))
+    assert listed == set(main.commands)
+    assert CliRunner().invoke(main, ["--help"]).exit_code == 0
