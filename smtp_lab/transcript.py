@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, quote_plus
 
 from smtp_lab.facts import load
+from smtp_lab.show import NO_MATH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,7 +171,7 @@ class Transcript:
 
     def _repr_html_(self) -> str:
         rows = "".join(_as_row(line) for line in self._lines)
-        return f'<div class="smtp-lab-transcript" style="{_BOX}"><table style="{_TABLE}">{_HEAD}{rows}</table></div>'
+        return f'<div class="smtp-lab-transcript {NO_MATH}" style="{_BOX}"><table style="{_TABLE}">{_HEAD}{rows}</table></div>'
 
 
 def explain(line: Line) -> str:

@@ -92,8 +92,9 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
             for p in cause.problems
         ]
     match detail["type"]:
-        case "missing":
-            return [Problem(field, _MISSING, "fill it in")]
+        case "missing" | "union_tag_not_found" as kind:
+            name = field if kind == "missing" else f"{field}.type"
+            return [Problem(name, _MISSING, "fill it in")]
         case "extra_forbidden":
             return [Problem(field, "is not a known field", _meant(path[-1], model, path[:-1]))]
         case "value_error":
@@ -101,8 +102,6 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
             return [Problem(field, problem, fix)]
         case "literal_error" | "enum":
             return [Problem(field, "is none of the choices", f"give {detail['ctx']['expected']}")]
-        case "union_tag_not_found":
-            return [Problem(f"{field}.type", _MISSING, "fill it in")]
         case "union_tag_invalid":
             return [
                 Problem(field, "names an unknown type", f"give {detail['ctx']['expected_tags']}")

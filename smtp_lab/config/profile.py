@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from html import escape
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from pydantic import Field, field_validator
 from smtp_lab.config._model import Model
 from smtp_lab.config.address import check_address, parse_sender
 from smtp_lab.config.secrets import Secret
+from smtp_lab.show import facts_table
 
 __all__ = ("BasicAuth", "NoAuth", "Profile", "Security", "SmtpConnection")
 
@@ -242,6 +242,7 @@ class Profile(Model):
 
     def _repr_html_(self) -> str:
         rows = {
+            "Profile": self.name,
             "Sender": self.sender,
             "Server": self.connection.endpoint,
             "Security": self.connection.security
@@ -249,9 +250,4 @@ class Profile(Model):
             "Login": self.login.partition(", ")[2],
             "Password": "known" if self.password else "not known",
         }
-        cells = "".join(
-            f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>'
-            f'<td style="text-align:left">{escape(value)}</td></tr>'
-            for name, value in rows.items()
-        )
-        return f'<table aria-label="Profile"><caption>Profile {escape(self.name)}</caption>{cells}</table>'
+        return facts_table(f"Profile {self.name}", rows)

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.deliver.diagnosis import Diagnosis
+from smtp_lab.show import NO_MATH
 from smtp_lab.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Delivery:
             said = "The server said" if raw[:1].isdigit() else "The error was"
             look = f"<p>{said}: <code>{escape(raw)}</code>.{where}</p>"
         return (
-            f'<div class="smtp-lab-delivery"><p role="status" style="border-left:4px solid {colour};'
+            f'<div class="smtp-lab-delivery {NO_MATH}"><p role="status" style="border-left:4px solid {colour};'
             f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}'
             f"{self.transcript._repr_html_()}</div>"  # IPython's name, ours to call
         )

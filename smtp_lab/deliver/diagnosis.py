@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from smtp_lab.facts import load
+from smtp_lab.show import NO_MATH
 from smtp_lab.transcript import Line
 from smtp_lab.transcript import explain as explain_line
 
@@ -66,7 +67,7 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         field = f"<p>Look at the field <b>{escape(self.field)}</b>.</p>" if self.field else ""
         return (
-            f'<div role="note"><p><b>{escape(self.meaning)}</b></p><p>{escape(self.remedy)}</p>{field}'
+            f'<div role="note" class="{NO_MATH}"><p><b>{escape(self.meaning)}</b></p><p>{escape(self.remedy)}</p>{field}'
             f"<p><code>{escape(self.raw)}</code></p></div>"
         )
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
 from functools import cached_property
-from html import escape
 from typing import Any
 
 from smtp_lab.archive import StoredMessage, StoredSession
 from smtp_lab.inbox import mime, preview
+from smtp_lab.show import facts_table
 from smtp_lab.transcript import Transcript, printable
 
 __all__ = ("Attachment", "Captured")
@@ -232,12 +232,7 @@ class Captured:
         return shown
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left;vertical-align:top">{escape(name)}</th>'
-            f'<td style="text-align:left;overflow-wrap:anywhere">{escape(value)}</td></tr>'
-            for name, value in self._summary().items()
-        )
-        return f'<div><table aria-label="Message {self.id}">{rows}</table>{self.preview()}</div>'
+        return f"<div>{facts_table(f'Message {self.id}', self._summary())}{self.preview()}</div>"
 
 
 def _is_file(part: Message[Any, Any]) -> bool:

@@ -162,11 +162,12 @@ class Inbox:
         return f"<Inbox of {len(self)} messages in {self.archive.name}>"
 
     def _repr_html_(self) -> str:
+        import pandas as pd
+
+        shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]]
         # pandas escapes every cell of a plain DataFrame; a Styler would not.
-        shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]].tail(
-            20
-        )
-        html: str = shown.to_html(index=False, max_rows=20, notebook=True)
+        with pd.option_context("display.html.use_mathjax", False):  # noqa: FBT003  # pandas' own way
+            html: str = shown.tail(20).to_html(index=False, notebook=True)
         return html
 
 

@@ -196,8 +196,8 @@ class LabProtocol(SMTP):
     # --- logging in -------------------------------------------------------------------------
 
     async def smtp_AUTH(self, arg: str) -> None:
-        mechanism, *rest = (arg or "").split(None, 1)
-        await super().smtp_AUTH(" ".join([mechanism.upper(), *rest]) if arg else "")
+        mechanism, *rest = (arg or "").split(None, 1) or [""]
+        await super().smtp_AUTH(" ".join([mechanism.upper(), *rest]))
 
     async def challenge_auth(
         self,

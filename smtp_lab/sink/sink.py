@@ -7,7 +7,6 @@ import threading
 import weakref
 from collections.abc import Mapping
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +15,7 @@ from smtp_lab.config import BasicAuth, Profile, Secret, SmtpConnection
 from smtp_lab.config.paths import data_dir, tilde
 from smtp_lab.errors import InputError, PortInUseError, SinkError
 from smtp_lab.inbox import Inbox
+from smtp_lab.show import facts_table
 from smtp_lab.sink.credentials import Credentials
 from smtp_lab.sink.server import HOST, Server, Settings
 from smtp_lab.sink.tls import LabAuthority
@@ -251,9 +251,4 @@ class Sink:
             "Archive": tilde(self.archive.name),
             "Messages": self.archive.count(),
         }
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left">{escape(key)}</th>'
-            f'<td style="text-align:left">{escape(str(value))}</td></tr>'
-            for key, value in state.items()
-        )
-        return f'<table aria-label="Sink">{rows}</table>'
+        return facts_table("Sink", state)

@@ -107,7 +107,7 @@ def test_an_unforeseen_failure_reaches_whoever_waits(archive, writer):
     """Also an error that is no ArchiveError is told, and does not end the writer."""
     broken = a_message()
     broken.received_at = "no moment"
-    assert isinstance(writer.put(broken).exception(10), AttributeError)
+    assert isinstance(writer.put(broken).exception(10), TypeError)
     assert writer.put(a_message()).result(10) in archive.ids()
 
 

@@ -64,6 +64,15 @@ def page(
     page.on(
         "request", lambda asked: None if asked.url.startswith(ours) else strangers.append(asked.url)
     )
+    # A request that the page's own policy stopped never left it.
+    page.on(
+        "requestfailed",
+        lambda asked: (
+            "csp" in (asked.failure or "").lower()
+            and asked.url in strangers
+            and strangers.remove(asked.url)
+        ),
+    )
     yield page
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w-]+", "_", request.node.name)
