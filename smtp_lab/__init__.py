@@ -18,15 +18,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from smtp_lab.compose import render as render
     from smtp_lab.compose import templates as templates
+    from smtp_lab.config import Advice as Advice
     from smtp_lab.config import BasicAuth as BasicAuth
+    from smtp_lab.config import Contact as Contact
+    from smtp_lab.config import GraphConnection as GraphConnection
     from smtp_lab.config import NoAuth as NoAuth
+    from smtp_lab.config import OAuth2 as OAuth2
+    from smtp_lab.config import Policy as Policy
     from smtp_lab.config import Profile as Profile
     from smtp_lab.config import ProfileBook as ProfileBook
+    from smtp_lab.config import Provider as Provider
     from smtp_lab.config import Secret as Secret
+    from smtp_lab.config import SecretStore as SecretStore
     from smtp_lab.config import SmtpConnection as SmtpConnection
+    from smtp_lab.config import provider as provider
+    from smtp_lab.config import providers as providers
     from smtp_lab.deliver import Delivery as Delivery
     from smtp_lab.deliver import Diagnosis as Diagnosis
     from smtp_lab.deliver import diagnose as diagnose
+    from smtp_lab.deliver import provider_for as provider_for
     from smtp_lab.deliver import send as send
     from smtp_lab.deliver import send_test as send_test
     from smtp_lab.errors import ArchiveError as ArchiveError
@@ -44,8 +54,24 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "compose": ("render", "templates"),
-    "config": ("BasicAuth", "NoAuth", "Profile", "ProfileBook", "Secret", "SmtpConnection"),
-    "deliver": ("Delivery", "Diagnosis", "diagnose", "send", "send_test"),
+    "config": (
+        "Advice",
+        "BasicAuth",
+        "Contact",
+        "GraphConnection",
+        "NoAuth",
+        "OAuth2",
+        "Policy",
+        "Profile",
+        "ProfileBook",
+        "Provider",
+        "Secret",
+        "SecretStore",
+        "SmtpConnection",
+        "provider",
+        "providers",
+    ),
+    "deliver": ("Delivery", "Diagnosis", "diagnose", "provider_for", "send", "send_test"),
     "errors": (
         "ArchiveError",
         "ConfigFileError",

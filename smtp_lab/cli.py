@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +20,7 @@ from urllib.parse import quote
 import click
 
 import smtp_lab
-from smtp_lab.errors import SmtpLabError
+from smtp_lab.errors import PortInUseError, SmtpLabError
 
 __all__ = ("main",)
 
@@ -34,6 +36,10 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except PortInUseError as error:
+            # Left out, the port would be the same again.
+            said = f"Port {error.port} on {error.host} is already in use; give 0 for a free one."
+            raise click.ClickException(said) from None
         except SmtpLabError as error:
             raise click.ClickException(str(error)) from None
 
@@ -44,6 +50,10 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.version_option(smtp_lab.__version__, prog_name="smtp-lab")
 def main() -> None:
     """Configure a mail account, send a test, and see exactly what happened."""
+    for stream in (sys.stdout, sys.stderr):
+        # A console of another encoding shows a mark for what it cannot show, and no traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -62,7 +72,8 @@ def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
     notebook = notebook or _first_notebook()
     sink = _sink_near(port)
     click.echo(
-        f"The sink takes mail on {sink.host}, port {sink.port} (STARTTLS) and {sink.tls_port} (TLS)."
+        f"The sink takes mail on {sink.host}, "
+        f"port {sink.port} (STARTTLS) and {sink.tls_port} (TLS)."
     )
     click.echo(f"Trust: {sink.ca_file}\nArchive: {sink.archive.name}\n")
     root, path = _address_of(notebook)
@@ -72,7 +83,10 @@ def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
     # In a container one is often root; Jupyter then asks to be told that this is meant.
     command += ["--allow-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
     with sink:
-        sys.exit(_wait(subprocess.Popen(command)))  # noqa: S603  # our own interpreter and arguments
+        process = subprocess.Popen(command)  # noqa: S603  # our own interpreter and arguments
+        # Whoever ends this program ends JupyterLab with it.
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        sys.exit(_wait(process))
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
@@ -94,7 +108,7 @@ def _address_of(notebook: Path) -> tuple[Path, str]:
 def _sink_near(port: int) -> smtp_lab.Sink:
     try:
         return smtp_lab.Sink(port=port).start()
-    except (smtp_lab.PortInUseError, smtp_lab.SinkError):
+    except smtp_lab.PortInUseError:
         return smtp_lab.Sink().start()
 
 
@@ -166,7 +180,7 @@ def sink(port: int, tls_port: int, archive: str | None, *, as_json: bool) -> Non
                 time.sleep(0.2)
                 for stored in running.archive.messages(after=seen):
                     seen = stored.id
-                    message = smtp_lab.Captured(stored)
+                    message = smtp_lab.Captured(stored, running.archive)
                     click.echo(json.dumps(_row(message)) if as_json else repr(message))
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
@@ -186,14 +200,22 @@ def send_test(profile: str, to: str | None, *, as_json: bool) -> None:
 
 @main.command()
 @click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
-@click.option("-n", "count", default=20, show_default=True, help="How many, the newest.")
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many, the newest.",
+)
 @as_json
 @_told
 def inbox(archive: str | None, count: int, *, as_json: bool) -> None:
     """List the newest captured messages."""
     from smtp_lab.config.paths import data_dir
 
-    messages = smtp_lab.Inbox.open(archive or data_dir() / "mail.sqlite3")[-count:]
+    usual = data_dir() / "mail.sqlite3"
+    messages = smtp_lab.Inbox.open(archive or usual)[-count:] if archive or usual.exists() else []
     for message in messages:
         click.echo(json.dumps(_row(message)) if as_json else repr(message))
     if not messages and not as_json:

@@ -56,7 +56,8 @@ def run(sink: Sink | None = None, say: Callable[[str], None] = print) -> Demo:
     with sink:
         profile = sink.profile(sender="Ann Example <ann@example.com>")
         say(
-            f"The sink listens on {sink.host}, port {sink.port} (STARTTLS) and {sink.tls_port} (TLS).\n"
+            f"The sink listens on {sink.host}, "
+            f"port {sink.port} (STARTTLS) and {sink.tls_port} (TLS).\n"
         )
         picture = chart([1204, 987, 1533])
         files = {"sales.csv": _SALES, "notes.txt": "The figures are final.\n"}
@@ -108,7 +109,7 @@ def _plain() -> EmailMessage:
 
 
 def chart(values: list[int]) -> bytes:
-    """A small bar chart as a PNG, drawn here so that the demonstration needs no plotting package."""
+    """A small bar chart as a PNG, drawn here so that the demonstration needs no other package."""
     width, height = 40 * len(values), 80
     tops = [height - round(70 * value / max(values)) for value in values]
     rows = b"".join(

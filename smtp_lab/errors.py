@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 __all__ = (
     "ArchiveError",
@@ -72,7 +72,7 @@ class InputError(SmtpLabError, ValueError):
         return " ".join(str(problem) for problem in self.problems)
 
     @classmethod
-    def of(cls, field: str, problem: str, fix: str = "") -> InputError:
+    def of(cls, field: str, problem: str, fix: str = "") -> Self:
         """Build the error for a single *field*."""
         return cls(Problem(field, problem, fix))
 

@@ -1,4 +1,4 @@
-"""The SMTP dialogue, line by line: timed, with secrets masked, the same on either side of the wire."""
+"""The SMTP dialogue, line by line: timed, secrets masked, the same on either side of the wire."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ _UNPRINTABLE = re.compile(
 )
 
 
+_REPLY = re.compile(r"[2-5][0-9]{2}[ -]")
+
+
 def printable(text: str) -> str:
     r"""Make *text* safe for a terminal or a log line: control characters become ``\\xNN``."""
     return _UNPRINTABLE.sub(
@@ -62,28 +65,34 @@ class Line:
 
 
 class Mask:
-    """Hides known secrets, and their usual encodings, wherever a server echoes them."""
+    """Hides known secrets, and their usual encodings, wherever a server echoes them.
+
+    A reply's three-digit code stays readable: masked, it would give a digit of the secret away. A
+    secret of one to three characters is hidden only where it stands by itself, for the same reason.
+    """
 
     def __init__(self, user: str = "", *secrets: str) -> None:
         forms: set[str] = set()
         for secret in filter(None, secrets):
-            raw = secret.encode()
-            forms |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+            raw = secret.encode("utf-8", "replace")
+            forms |= {secret, quote(raw), quote(raw, safe=""), quote_plus(raw)}
             forms |= {b64encode(raw).decode(), raw.hex()}
-            # AUTH PLAIN (RFC 4616), with and without an authorization identity.
-            for identity in ("", user):
-                forms.add(b64encode(f"{identity}\0{user}\0{secret}".encode()).decode())
-        self._forms = sorted(filter(None, forms), key=len, reverse=True)
+            # AUTH PLAIN (RFC 4616), with and without an authorization identity, and HTTP Basic.
+            for start in (f"\0{user}\0", f"{user}\0{user}\0", f"{user}:"):
+                forms.add(b64encode(start.encode("utf-8", "replace") + raw).decode())
+        found = sorted(filter(None, forms), key=len, reverse=True)
+        alone = [rf"(?<![^\W_]){re.escape(form)}(?![^\W_])" for form in found if len(form) < 4]
+        anywhere = [re.escape(form) for form in found if len(form) >= 4]
+        self._pattern = re.compile("|".join([*anywhere, *alone]) or r"(?!)", re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """Give back *text* with every known form of a secret replaced by `MASK`."""
-        for form in self._forms:
-            if form.casefold() in text.casefold():
-                text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
-        return text
+        code = _REPLY.match(text)
+        start = code.end() if code else 0
+        return text[:start] + self._pattern.sub(MASK, text[start:])
 
     def __repr__(self) -> str:
-        return f"<Mask of {len(self._forms)} forms>"
+        return "<Mask>"
 
 
 class Transcript:
@@ -171,7 +180,10 @@ class Transcript:
 
     def _repr_html_(self) -> str:
         rows = "".join(_as_row(line) for line in self._lines)
-        return f'<div class="smtp-lab-transcript {NO_MATH}" style="{_BOX}"><table style="{_TABLE}">{_HEAD}{rows}</table></div>'
+        return (
+            f'<div class="smtp-lab-transcript {NO_MATH}" style="{_BOX}">'
+            f'<table style="{_TABLE}">{_HEAD}{rows}</table></div>'
+        )
 
 
 def explain(line: Line) -> str:

@@ -28,8 +28,14 @@ def _own_world(tmp_path: Path, lab_data: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv(name)
     monkeypatch.setenv("SMTP_LAB_DATA", str(lab_data))
     monkeypatch.setenv("SMTP_LAB_CONFIG", str(tmp_path / "book.toml"))
+    # Where keyring is installed, no test touches the keyring of whoever runs it.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     yield
     KERNEL.clear()
+    # A test that saves much is no reason to throttle the next one.
+    (lab_data / "throttle.sqlite3").unlink(missing_ok=True)
+    # What earlier tests sent must not slow the next one down.
+    (lab_data / "throttle.sqlite3").unlink(missing_ok=True)
 
 
 @pytest.fixture

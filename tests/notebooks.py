@@ -22,7 +22,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 def _world(home: Path) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SMTP_LAB_", "XDG_"))}
-    return kept | {"HOME": str(home), "USERPROFILE": str(home)}
+    no_keyring = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    return kept | no_keyring | {"HOME": str(home), "USERPROFILE": str(home)}
 
 
 def check(home: Path, copies: list[Path]) -> int:

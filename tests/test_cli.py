@@ -132,11 +132,12 @@ def test_send_test_through_a_saved_profile(sink):
 
 
 def test_an_empty_inbox_says_so(tmp_path):
-    """Nothing captured is not an error."""
-    assert (
-        _run("inbox", "--archive", str(tmp_path / "new.sqlite3")).stdout
-        == "No mail has been captured yet.\n"
-    )
+    """Nothing captured is not an error, but an archive that is not there is."""
+    done = _run("inbox", env=os.environ | {"SMTP_LAB_DATA": str(tmp_path)})
+    assert done.stdout == "No mail has been captured yet.\n"
+    missing = tmp_path / "typo" / "mail.sqlite3"
+    assert "is not there" in _run("inbox", "--archive", str(missing), code=1).stderr
+    assert not missing.parent.exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")

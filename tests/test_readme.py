@@ -23,7 +23,7 @@ def test_the_five_lines_run_as_written():
     lines = [line for line in BLOCKS[0].splitlines() if line]
     assert len(lines) == 5
     names: dict[str, object] = {}
-    exec("\n".join(lines), names)  # noqa: S102
+    exec("\n".join(lines), names)
     sink = names["sink"]
     try:
         assert sink.inbox.to_frame()["rcpt_to"].tolist()[-1] == ["you@example.com"]
@@ -45,11 +45,11 @@ def test_the_profile_and_the_report_run_as_written(sink):
         next(b for b in BLOCKS if start in b) for start in ("lab.render(", "lab.Profile(")
     )
     names: dict[str, object] = {"lab": lab, "frame": pd.DataFrame({"a": [1, 2]})}
-    exec(profile, names)  # noqa: S102
+    exec(profile, names)
     book = lab.ProfileBook.open()
     assert book["team"] == names["profile"]
     book.save(sink.profile("team"))  # the same name, but a server that is there
-    exec(report, names)  # noqa: S102
+    exec(report, names)
     assert sink.inbox[-1].subject == "Sales"
 
 

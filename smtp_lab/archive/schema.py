@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     Table,
 )
 
-__all__ = ("VERSION", "facts", "messages", "metadata", "raws", "sessions")
+__all__ = ("VERSION", "facts", "lines", "messages", "metadata", "raws", "sessions")
 
 VERSION = 1
 """Raised by one with every change of the tables, together with a migration."""
@@ -48,13 +49,25 @@ sessions = Table(
     Column("login", String, nullable=False),
     Column("mechanism", String(32), nullable=False),
     Column("login_ok", Boolean),
-    Column("transcript", JSON, nullable=False),
+)
+
+# A line each, so that a long session is written once and not again with each of its messages.
+lines = Table(
+    "lines",
+    metadata,
+    Column("session_id", String(32), ForeignKey("sessions.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("direction", String(1), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("text", String, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("tls", Boolean, nullable=False),
 )
 
 messages = Table(
     "messages",
     metadata,
-    # Integer, not BigInteger: only so does SQLite number the rows itself, without a gap or a repeat.
+    # Integer, not BigInteger: only so does SQLite number the rows itself.
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("session_id", String(32), ForeignKey("sessions.id"), nullable=False, index=True),
     Column("received_at", BigInteger, nullable=False),
@@ -62,6 +75,7 @@ messages = Table(
     Column("rcpt_to", JSON, nullable=False),
     Column("mail_options", JSON, nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("lines", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 

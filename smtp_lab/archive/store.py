@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,80 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from smtp_lab.archive import schema
+from smtp_lab.archive.records import StoredMessage, StoredSession, from_micros, micros
 from smtp_lab.errors import ArchiveError
 
-__all__ = ("Archive", "StoredMessage", "StoredSession", "from_micros", "micros")
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def micros(moment: datetime) -> int:
-    """Whole microseconds since 1970 of an aware *moment*."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_micros(value: int) -> datetime:
-    """The moment, in UTC, that `micros` turned into *value*."""
-    return _EPOCH + timedelta(microseconds=value)
-
-
-@dataclass
-class StoredSession:
-    """One connection to a sink, whether or not a message came of it.
-
-    Attributes:
-        id: 32 hexadecimal digits.
-        started_at: When the client connected, in UTC.
-        ended_at: When the connection ended, or None while it lasts.
-        door: ``starttls`` or ``implicit``: which of the sink's ports it came through.
-        peer: Address and port of the client.
-        ehlo: The name the client gave itself.
-        tls_version: Such as ``TLSv1.3``; empty when the connection was never encrypted.
-        tls_cipher: The cipher, or empty.
-        login: The user name of the last login, or empty.
-        mechanism: The mechanism of the last login, or empty.
-        login_ok: Whether the last login was accepted; None when there was none.
-        transcript: The dialogue as `Transcript.to_dict` gives it.
-    """
-
-    id: str
-    started_at: datetime
-    door: str
-    peer: str
-    ended_at: datetime | None = None
-    ehlo: str = ""
-    tls_version: str = ""
-    tls_cipher: str = ""
-    login: str = ""
-    mechanism: str = ""
-    login_ok: bool | None = None
-    transcript: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class StoredMessage:
-    """One message as it came over the wire.
-
-    Attributes:
-        raw: The bytes between ``354`` and the final dot, dot-stuffing undone, nothing else changed.
-        mail_from: The envelope sender, empty for the null sender ``<>``.
-        rcpt_to: The envelope recipients in the order they were given.
-        mail_options: Parameters of MAIL FROM, such as ``BODY=8BITMIME``.
-        received_at: When the last byte had arrived, in UTC.
-        session: The connection it came over.
-        id: Its number in the archive; 0 before it is stored.
-        size: Its length in octets.
-    """
-
-    raw: bytes
-    mail_from: str
-    rcpt_to: tuple[str, ...]
-    received_at: datetime
-    session: StoredSession
-    mail_options: tuple[str, ...] = ()
-    id: int = 0
-    size: int = 0
+__all__ = ("Archive",)
 
 
 class Archive:
@@ -97,16 +27,20 @@ class Archive:
     Args:
         where: A SQLAlchemy URL such as ``sqlite:////path/mail.sqlite3``, or the path of a SQLite
             file, which is made when it is not there, readable by its owner only.
+        create: Whether a SQLite file that is not there is made.
 
     Raises:
-        ArchiveError: It cannot be opened, or a newer smtp_lab wrote it.
+        ArchiveError: It cannot be opened, is not there, or a newer smtp_lab wrote it.
     """
 
-    def __init__(self, where: str | Path) -> None:
+    def __init__(self, where: str | Path, *, create: bool = True) -> None:
         self.url = _url_of(str(where))
         self._lock = threading.Lock()
-        if self._file:
+        self._seen: tuple[int, int] | None = None
+        if self._file and create:
             _make_private(self._file)
+        elif self._file and not self._file.exists():
+            raise ArchiveError(f"The archive {self.name} is not there; check the path.")
         # Every statement stands alone unless `_writing` opens a transaction: SQLite's driver would
         # begin a deferred one, which fails with "database is locked" where two processes write.
         try:
@@ -119,15 +53,17 @@ class Archive:
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
         with self._telling("opened"):
-            self._prepare()
+            if create or self._file is None or os.access(self._file, os.W_OK):
+                self._prepare()
+            self._seen = self._identity()
 
     def __repr__(self) -> str:
         return f"<Archive {self.name}>"
 
     @property
     def name(self) -> str:
-        """Where the archive is, without a password."""
-        return str(self._file or self.url.render_as_string(hide_password=True))
+        """Where the archive is, without a password and whatever else the URL asks for."""
+        return str(self._file or self.url.set(query={}).render_as_string(hide_password=True))
 
     @property
     def _file(self) -> Path | None:
@@ -152,11 +88,16 @@ class Archive:
         Raises:
             ArchiveError: Nothing was stored.
         """
-        known = {s.id: s for s in [*(m.session for m in messages), *sessions]}
+        with self._lock, self._telling("written"):
+            self._look_after_file()
         with self._lock, self._telling("written"), self._writing() as connection:
-            for session in known.values():
-                self._put_session(connection, session)
-            return [self._put_message(connection, message) for message in messages]
+            numbers = []
+            for message in messages:
+                _put_session(connection, message.session)
+                numbers.append(_put_message(connection, message))
+            for session in sessions:
+                _put_session(connection, session)
+            return numbers
 
     def count(self) -> int:
         """How many messages there are."""
@@ -197,7 +138,20 @@ class Archive:
     def sessions(self) -> list[StoredSession]:
         """All sessions, oldest first, also those no message came of."""
         query = sa.select(schema.sessions).order_by(schema.sessions.c.started_at)
-        return [_session_of(row._mapping) for row in self._rows(query)]  # noqa: SLF001
+        found = [_session_of(row._mapping) for row in self._rows(query)]  # noqa: SLF001
+        spoken: dict[str, list[dict[str, Any]]] = {}
+        for row in self._rows(sa.select(schema.lines).order_by(schema.lines.c.n)):
+            spoken.setdefault(row.session_id, []).append(_line_of(row._mapping))  # noqa: SLF001
+        for session in found:
+            session.transcript = _transcript(session, spoken.get(session.id, []))
+        return found
+
+    def transcript(self, session: StoredSession, upto: int | None = None) -> dict[str, Any]:
+        """The dialogue of *session*, or its first *upto* lines, as `Transcript.to_dict`."""
+        t = schema.lines
+        query = sa.select(t).where(t.c.session_id == session.id).order_by(t.c.n).limit(upto)
+        lines = [_line_of(row._mapping) for row in self._rows(query)]  # noqa: SLF001
+        return _transcript(session, lines)
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with self._telling("read"), self._engine.connect() as connection:
@@ -206,6 +160,22 @@ class Archive:
     def _scalar(self, query: sa.Select[Any]) -> Any:
         with self._telling("read"), self._engine.connect() as connection:
             return connection.execute(query).scalar()
+
+    def _identity(self) -> tuple[int, int] | None:
+        if self._file is None:
+            return None
+        with contextlib.suppress(OSError):
+            found = self._file.stat()
+            return found.st_dev, found.st_ino
+        return None
+
+    def _look_after_file(self) -> None:
+        """Begin anew where someone took the file away: what goes into it would be lost."""
+        if self._file is not None and self._identity() != self._seen:
+            self._engine.dispose()
+            _make_private(self._file)
+            self._seen = self._identity()
+            self._prepare()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -242,30 +212,41 @@ class Archive:
                     f"known here is {schema.VERSION}); update smtp_lab or choose another archive."
                 )
 
-    @staticmethod
-    def _put_session(connection: sa.Connection, session: StoredSession) -> None:
-        row = asdict(session) | {
-            "started_at": micros(session.started_at),
-            "ended_at": micros(session.ended_at) if session.ended_at else None,
-        }
-        t = schema.sessions
-        if not connection.execute(sa.update(t).where(t.c.id == session.id).values(row)).rowcount:
-            connection.execute(sa.insert(t).values(row))
 
-    @staticmethod
-    def _put_message(connection: sa.Connection, message: StoredMessage) -> int:
-        row = {
-            "session_id": message.session.id,
-            "received_at": micros(message.received_at),
-            "mail_from": message.mail_from,
-            "rcpt_to": list(message.rcpt_to),
-            "mail_options": list(message.mail_options),
-            "size": len(message.raw),
-        }
-        key = connection.execute(sa.insert(schema.messages).values(row)).inserted_primary_key
-        assert key is not None  # noqa: S101  # an autoincrement table always gives one
-        connection.execute(sa.insert(schema.raws).values(message_id=key[0], raw=message.raw))
-        return int(key[0])
+def _put_session(connection: sa.Connection, session: StoredSession) -> None:
+    row = {c.name: getattr(session, c.name) for c in schema.sessions.c}
+    row["started_at"] = micros(session.started_at)
+    row["ended_at"] = micros(session.ended_at) if session.ended_at else None
+    t, lines = schema.sessions, schema.lines
+    if not connection.execute(sa.update(t).where(t.c.id == session.id).values(row)).rowcount:
+        connection.execute(sa.insert(t).values(row))
+    first = session.transcript.get("first", 0)
+    new = [
+        {"session_id": session.id, "n": n, **line}
+        for n, line in enumerate(session.transcript.get("lines", ()), first)
+    ]
+    if new:
+        # A client that left while its message was written has some lines stored already.
+        connection.execute(
+            sa.delete(lines).where(lines.c.session_id == session.id, lines.c.n >= first)
+        )
+        connection.execute(sa.insert(lines), new)
+
+
+def _put_message(connection: sa.Connection, message: StoredMessage) -> int:
+    row = {
+        "session_id": message.session.id,
+        "received_at": micros(message.received_at),
+        "mail_from": message.mail_from,
+        "rcpt_to": list(message.rcpt_to),
+        "mail_options": list(message.mail_options),
+        "size": len(message.raw),
+        "lines": message.lines,
+    }
+    key = connection.execute(sa.insert(schema.messages).values(row)).inserted_primary_key
+    assert key is not None  # noqa: S101  # an autoincrement table always gives one
+    connection.execute(sa.insert(schema.raws).values(message_id=key[0], raw=message.raw))
+    return int(key[0])
 
 
 def _url_of(where: str) -> sa.URL:
@@ -308,8 +289,28 @@ def _make_private(file: Path) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA busy_timeout=10000")
+    _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Turn the write-ahead log on, however many programs open a new archive at the same moment.
+
+    SQLite does not wait here, whatever its busy timeout: two that switch at once would wait for
+    each other.
+    """
+    end = time.monotonic() + 10
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _session_of(row: Any, prefix: str = "") -> StoredSession:
@@ -317,6 +318,14 @@ def _session_of(row: Any, prefix: str = "") -> StoredSession:
     values["started_at"] = from_micros(values["started_at"])
     values["ended_at"] = from_micros(values["ended_at"]) if values["ended_at"] else None
     return StoredSession(**values)
+
+
+def _line_of(row: Any) -> dict[str, Any]:
+    return {c.name: row[c.name] for c in schema.lines.c if c.name not in ("session_id", "n")}
+
+
+def _transcript(session: StoredSession, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"started_at": session.started_at.isoformat(), "lines": lines}
 
 
 def _message_of(row: Any) -> StoredMessage:
@@ -329,4 +338,5 @@ def _message_of(row: Any) -> StoredMessage:
         session=_session_of(row, "s_"),
         id=row["id"],
         size=row["size"],
+        lines=row["lines"],
     )

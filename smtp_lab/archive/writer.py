@@ -6,7 +6,8 @@ import queue
 import threading
 from concurrent.futures import Future
 
-from smtp_lab.archive.store import Archive, StoredMessage, StoredSession
+from smtp_lab.archive.records import StoredMessage, StoredSession
+from smtp_lab.archive.store import Archive
 
 __all__ = ("Writer",)
 

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, Self
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from smtp_lab.errors import InputError, Problem
 
-__all__ = ("Model", "problems_of")
+__all__ = ("Model", "hiding", "problems_of")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def hiding(function: Callable[P, R]) -> Callable[P, R]:
+    """Let no refusal by *function* carry its frames: a password may stand in what it was given."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except InputError as error:
+            del args, kwargs
+            raise error.with_traceback(None)  # noqa: B904  # it is the error itself
+
+    return call
 
 
 class Model(BaseModel):
@@ -38,13 +57,23 @@ class Model(BaseModel):
     @field_validator("*")
     @classmethod
     def _check_text(cls, value: Any) -> Any:
-        if isinstance(value, str) and _SURROGATES.search(value):
-            raise ValueError("holds half a character; type it again")
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and _SURROGATES.search(text):
+                raise ValueError("holds half a character; type it again")
         return value
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         del value  # it may be a password, and pydantic's own sentence quotes it
         raise InputError.of(name, "cannot be changed in place", "make a copy with replace()")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Give a copy, with *update* checked like any other value, as `replace` does."""
+        del deep  # nothing in a frozen model needs a copy of its own
+        return self.replace(**(update or {}))
+
+    def __replace__(self, **changes: Any) -> Self:
+        """Serve ``copy.replace`` (Python 3.13)."""
+        return self.replace(**changes)
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with *changes*, all of it checked again.
@@ -73,10 +102,11 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
     ]
 
 
-def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
+def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:  # noqa: PLR0911  # a case each
     # A discriminator's tag ("smtp", "basic") stands in the location; it is no field of ours.
     # The last part may be one all the same, where somebody made it up as a field.
-    *before, last = detail["loc"]
+    # A rule between fields has no location.
+    *before, last = detail["loc"] or ("",)
     path = [str(part) for part in before if part not in _TAGS]
     if detail["type"] == "extra_forbidden" or last not in _TAGS:
         path.append(str(last))
@@ -112,7 +142,7 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_TAGS = {"smtp", "basic", "none"}
+_TAGS = {"smtp", "graph", "basic", "oauth2", "none"}
 _MISSING = "is missing"
 
 

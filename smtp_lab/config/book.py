@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-import tomlkit
-
-from smtp_lab.config.paths import config_file, write_private
+from smtp_lab.config import builtin, exchange
+from smtp_lab.config._model import hiding
+from smtp_lab.config.bookfile import BookData, activity_name
+from smtp_lab.config.environment import is_locked
+from smtp_lab.config.health import Health, HealthFile
+from smtp_lab.config.kept import KeptBook
+from smtp_lab.config.paths import config_file, expanded
+from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.profile import Profile
-from smtp_lab.config.secrets import KERNEL, SecretStore
-from smtp_lab.errors import ConfigFileError, InputError, Problem, UnknownNameError
+from smtp_lab.config.secrets import KERNEL, Secret, SecretStore
+from smtp_lab.config.throttle import Throttle
+from smtp_lab.errors import InputError, UnknownNameError
 
 __all__ = ("ProfileBook",)
 
-_HEADER = "Mail accounts of smtp_lab. Passwords are never kept here."
-
 
 class ProfileBook(Mapping[str, Profile]):
-    """The profiles in one TOML file, by name.
+    """The profiles in one TOML file, by name, with what belongs to all of them.
 
-    It is a mapping: ``book["team"]``, ``len(book)``, ``for name in book``. Passwords are not in
-    the file; they come from the environment or from the memory of the running kernel.
+    It is a mapping: ``book["team"]``, ``len(book)``, ``for name in book``. The built-in profile
+    ``lab`` is always there unless a setting switches it off. Passwords are not in the file; they
+    come from a `SecretStore`.
 
     Attributes:
         path: The file, which need not exist yet.
-        secrets: The `SecretStore` the passwords come from.
+        secrets: Where the secrets come from.
+        throttle: The limit on saves and tests.
     """
 
     def __init__(self, path: Path, *, secrets: SecretStore | None = None) -> None:
         self.path = path
         self.secrets = KERNEL if secrets is None else secrets
-        self._profiles: dict[str, Profile] = {}
-        self._text = ""
+        self.throttle = Throttle()
+        self._health = HealthFile(path)
+        self._kept = KeptBook(path)
         self.reload()
 
     @classmethod
@@ -45,199 +49,319 @@ class ProfileBook(Mapping[str, Profile]):
         """Open the book at *path*.
 
         Args:
-            path: A TOML file; by default what ``SMTP_LAB_CONFIG`` names, or ``smtp_lab.toml`` in
-                the user's config folder. A file that is not there is an empty book.
+            path: A TOML file; by default what ``SMTP_LAB_CONFIG`` names, else the nearest
+                ``smtp_lab.toml`` in the working folder or above, else the one in the user's config
+                folder. A file that is not there is an empty book.
 
         Raises:
             ConfigFileError: The file is there and cannot be used; it is left as it is.
         """
-        return cls(Path(path).expanduser() if path is not None else config_file())
+        return cls(expanded(path) if path is not None else config_file())
 
     def reload(self) -> None:
-        """Read the file again.
+        """Read the file and the environment again.
 
         Raises:
-            ConfigFileError: It cannot be used; the profiles read before stay.
+            ConfigFileError: The file cannot be used; what was read before stays.
         """
-        text = self._read()
-        try:
-            self._profiles, self._text = _profiles_in(text, self.path), text
-        except ConfigFileError as error:
-            del text  # a password may stand in it: a traceback with locals shows none
-            raise error.with_traceback(None)  # noqa: B904  # it is the error itself
+        self._kept.reload()
+
+    # --- the mapping --------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Profile:
-        try:
-            profile = self._profiles[name]
-        except KeyError:
-            raise UnknownNameError.of(
-                "profile", f"{name!r} is not in {self.path}", self._known(name)
-            ) from None
-        secret = self.secrets.get(name, profile.connection.endpoint)
-        return profile.with_password(secret) if secret else profile
+        if name == builtin.NAME and self._kept.data.builtin:
+            return self._kept.data.lab.profile()
+        if name not in self._kept.data.profiles:
+            raise self._unknown(name)
+        profile = self._kept.data.profiles[name]
+        wanted, binding = profile.connection.secret_fields, profile.connection.binding
+        found = {field: self.secrets.get(name, binding, field) for field in wanted}
+        return profile.with_secrets(**{field: secret for field, secret in found.items() if secret})
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)  # without asking the keyring for the secrets
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._profiles)
+        yield from [builtin.NAME] * self._kept.data.builtin
+        yield from self._kept.data.profiles
 
     def __len__(self) -> int:
-        return len(self._profiles)
+        return len(self._kept.data.profiles) + self._kept.data.builtin
 
     def __repr__(self) -> str:
         return f"<ProfileBook {str(self.path)!r}: {', '.join(self) or 'no profiles yet'}>"
 
-    def save(self, profile: Profile) -> None:
-        """Write *profile* under its name and keep its password in memory.
+    # --- the default and the activities -------------------------------------------------------
+
+    @property
+    def default(self) -> str:
+        """Name of the default profile: there is exactly one.
+
+        Raises:
+            UnknownNameError: The built-in profile is switched off and none is configured.
+        """
+        if self._kept.data.default is not None and self._kept.data.default in self:
+            return self._kept.data.default
+        names = list(self)
+        if not names:
+            raise self._unknown("")
+        return names[0]
+
+    @default.setter
+    def default(self, name: str) -> None:
+        self._must_have(name)
+        self._kept.change("default", lambda data: setattr(data, "default", name))
+
+    @property
+    def activities(self) -> dict[str, str]:
+        """Names of profiles by activity; an activity that is not here uses the default."""
+        return dict(self._kept.data.activities)
+
+    def set_activity(self, activity: str, profile: str | None) -> None:
+        """Make *activity* use *profile*, or the default when that is None."""
+        with_name = f"activities.{activity_name(activity)}"
+        if profile is not None:
+            self._must_have(profile)
+
+        def change(data: BookData) -> None:
+            data.activities.pop(activity, None)
+            if profile is not None:
+                data.activities[activity] = profile
+
+        self._kept.change(with_name, change)
+
+    def for_activity(self, activity: str) -> Profile:
+        """The profile that mail of *activity* goes through."""
+        name = self._kept.data.activities.get(activity)
+        return self[name if name is not None and name in self else self.default]
+
+    # --- changing profiles --------------------------------------------------------------------
+
+    def save(self, profile: Profile, *, make_default: bool = False) -> None:
+        """Write *profile* under its name and keep its secrets.
 
         Comments, order and everything else in the file stay as they are.
 
         Raises:
             ConfigFileError: The file was changed elsewhere since it was read, or cannot be
                 written; nothing was changed.
+            InputError: The environment gives one of the fields, saving is locked, or there were
+                too many saves.
         """
-        if self._read() != self._text:
-            problem = Problem(
-                "", "was changed elsewhere since it was read", "call reload() and save again"
+        self._kept.must_be_writable()
+        if make_default:
+            self._kept.must_not_be_given("default")
+        if profile.name != builtin.NAME:
+            self.throttle.take("save", profile)
+        self._save([profile], profile.name if make_default else None)
+
+    def save_all(self, profiles: Iterable[Profile]) -> None:
+        """Write several profiles in one step, all or none, as an import does.
+
+        It does not count against the throttle, which is there for a button that is pressed again
+        and again: a team's file may well name more servers than anyone tries in a minute.
+
+        Raises:
+            InputError: As for `save`; nothing was changed.
+        """
+        self._save(list(profiles), None)
+
+    def _save(self, profiles: list[Profile], default: str | None) -> None:
+        self._kept.must_be_writable()
+        own = {p.name: p for p in profiles if p.name != builtin.NAME}
+        written = {name: self._kept.as_written(profile) for name, profile in own.items()}
+        labs = [self._lab_as_written(p) for p in profiles if p.name == builtin.NAME]
+
+        def change(data: BookData) -> None:
+            data.profiles.update(written)
+            data.lab = labs[-1] if labs else data.lab
+            data.default = default or data.default
+
+        before = dict(self._kept.data.profiles)
+        self._kept.change("profiles", change)
+        for name, profile in own.items():
+            old = before.get(name)
+            if old is not None and old.connection.binding != profile.connection.binding:
+                self.secrets.forget(name)
+            self._keep_secrets(profile)
+        self._health.saved(*own)
+
+    def delete(self, name: str, *, next_default: str | None = None) -> str:
+        """Delete a profile and its secrets, for good.
+
+        Args:
+            name: Which one.
+            next_default: Which profile becomes the default, when *name* is it.
+
+        Returns:
+            What was done, in a sentence.
+
+        Raises:
+            InputError: It is the default and no next one was named, or it is the built-in one.
+        """
+        self._must_have(name)
+        if name == builtin.NAME:
+            raise InputError.of(
+                "profile", f"{name} is built in and cannot be deleted", "set builtin = false"
             )
-            raise ConfigFileError(str(self.path), None, [problem])
-        document = tomlkit.parse(self._text)
-        if not self._text:
-            document.add(tomlkit.comment(_HEADER))
-            document.add(tomlkit.nl())
-        tables = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-        body = {key: value for key, value in profile.to_dict().items() if key != "name"}
-        if profile.name in tables:
-            _update(tables[profile.name], body)
-        else:
-            tables[profile.name] = body
-        text = tomlkit.dumps(document)
-        profiles = self._reread(text, profile)
-        try:
-            write_private(self.path, text.encode())
-        except OSError as error:
-            problem = Problem(
-                "",
-                f"cannot be written ({error.strerror})",
-                "choose another file with SMTP_LAB_CONFIG",
+        self._kept.must_stand_in_the_file(name)
+        was_default = self.default == name
+        others = f"name one of {', '.join(other for other in self if other != name)}"
+        if was_default and next_default is None and len(self) > 1:
+            raise InputError.of("next_default", f"is missing: {name} is the default", others)
+        if next_default == name:
+            raise InputError.of("next_default", f"is {name}, which is to be deleted", others)
+        if next_default is not None:
+            self._must_have(next_default)
+
+        def change(data: BookData) -> None:
+            del data.profiles[name]
+            data.activities = {a: p for a, p in data.activities.items() if p != name}
+            if was_default or data.default == name:
+                data.default = next_default
+
+        self._kept.change(f"profiles.{name}", change)
+        self.secrets.forget(name)
+        self._health.move(name, None)
+        return f"Deleted {name} with its secrets, for good. The default is {self._default_or_none}."
+
+    @property
+    def _default_or_none(self) -> str:
+        return self.default if len(self) else "none"
+
+    def rename(self, old: str, new: str) -> None:
+        """Call the profile *old* *new*; its secrets, activities and place as default go along."""
+        self[old].replace(name=new)  # refuses what is no name
+        self._must_be_free(new)
+        if old == builtin.NAME:
+            raise InputError.of(
+                "profile", f"{old} is built in and keeps its name", "duplicate it instead"
             )
-            raise ConfigFileError(str(self.path), None, [problem]) from None
-        before = self._profiles.get(profile.name)
-        if before and before.connection.endpoint != profile.connection.endpoint:
-            self.secrets.forget(profile.name)
-        self._profiles, self._text = profiles, text
-        if profile.password:
-            self.secrets.put(profile.name, profile.connection.endpoint, profile.password)
+        self._kept.must_stand_in_the_file(old)
 
-    def _reread(self, text: str, profile: Profile) -> dict[str, Profile]:
-        """Read *text* before it is written: it must say what was there, with *profile* in it."""
-        wanted = self._profiles | {profile.name: profile.with_password(None)}
-        with contextlib.suppress(ConfigFileError):
-            if (found := _profiles_in(text, self.path)) == wanted:
-                return found
-        fix = f"write the profiles as tables such as [profiles.{profile.name}] and save again"
-        problem = Problem("", "is written in a way that cannot be changed line by line", fix)
-        raise ConfigFileError(str(self.path), None, [problem])
+        def change(data: BookData) -> None:
+            kept = {n: p if n != old else p.replace(name=new) for n, p in data.profiles.items()}
+            data.profiles = {p.name: p for p in kept.values()}
+            data.activities = {a: new if p == old else p for a, p in data.activities.items()}
+            data.default = new if data.default == old else data.default
 
-    def _read(self) -> str:
-        try:
-            return self.path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            return ""
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (
-                "is not UTF-8 text"
-                if isinstance(error, UnicodeDecodeError)
-                else f"cannot be read ({error.strerror})"
-            )
-            raise ConfigFileError(
-                str(self.path), None, [Problem("", reason, "mend it or choose another file")]
-            ) from None
-
-    def _known(self, name: str) -> str:
-        close = get_close_matches(name, list(self), n=1)
-        if close:
-            return f"did you mean {close[0]!r}?"
-        return f"known are {', '.join(self)}" if self._profiles else "save a profile first"
-
-
-def _profiles_in(text: str, path: Path) -> dict[str, Profile]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        reason = re.sub(r" \(at .*\)\Z", "", str(error))
-        raise ConfigFileError(
-            str(path),
-            int(line[1]) if line else max(1, len(text.splitlines())),  # "at end of document"
-            [Problem("", f"this is not TOML ({reason[:1].lower()}{reason[1:]})", "mend the line")],
-        ) from None
-    for key in data:
-        if key != "profiles":
-            problem = Problem(
-                key, "is not a known key", "profiles stand in tables such as [profiles.team]"
-            )
-            raise ConfigFileError(str(path), _line_of(text, [key]), [problem])
-    if not isinstance(data.get("profiles", {}), dict):
-        fix = "profiles stand in tables such as [profiles.team]"
-        problem = Problem("profiles", "is not a table", fix)
-        raise ConfigFileError(str(path), _line_of(text, ["profiles"]), [problem])
-    found: dict[str, Profile] = {}
-    for name, body in data.get("profiles", {}).items():
-        try:
-            found[name] = _profile_of(name, body)
-        except InputError as error:
-            first = error.problems[0]
-            at = ["profiles", name, *(part for part in first.field.split(".") if part)]
-            problems = [
-                Problem(f"profile {name}, {p.field}".removesuffix(", "), p.problem, p.fix)
-                for p in error.problems
-            ]
-            raise ConfigFileError(str(path), _line_of(text, at), problems) from None
-    return found
-
-
-def _profile_of(name: str, body: Any) -> Profile:
-    if not isinstance(body, dict):
-        raise InputError.of("", "is not a table", f"write it as [profiles.{name}]")
-    if "name" in body:
-        fix = f"take the line out; the name stands in [profiles.{name}]"
-        raise InputError.of("name", "is not a known field", fix)
-    auth = (
-        body.get("connection", {}).get("auth", {})
-        if isinstance(body.get("connection"), dict)
-        else {}
-    )
-    if isinstance(auth, dict) and "password" in auth:
-        raise InputError.of(
-            "connection.auth.password",
-            "stands in the file, where anyone who gets the file can read it",
-            f"take the line out, change the password, and give it in a form or as {SecretStore.variable(name)}",
+        # The headers are renamed in the text, so that comments stay where they are.
+        header = re.compile(
+            rf"^(\s*\[+\s*profiles\s*\.\s*){re.escape(old)}(?=\s*[.\]])", re.MULTILINE
         )
-    return Profile(name=name, **body)
+        self._kept.change(f"profiles.{old}", change, header.sub(rf"\g<1>{new}", self._kept.text))
+        self.secrets.move(old, new)
+        self._health.move(old, new)
 
+    @hiding
+    def duplicate(self, name: str, *, secret: Secret | str | None = None) -> Profile:
+        """Copy everything of a profile but its secrets, as ``NAME_copied``, then ``NAME_copied2``.
 
-def _line_of(text: str, path: list[str]) -> int | None:
-    """The line of the key at *path*, or of the nearest table around it."""
-    best: tuple[int, int] | None = None
-    table: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[{1,2}([^\]]+)\]", line):
-            table = [part.strip(" \"'") for part in header[1].split(".")]
-            here = table
-        elif key := re.match(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=", line):
-            here = table + [part.strip(" \"'") for part in key[1].split(".")]
-        else:
-            continue
-        if path[: len(here)] == here and (best is None or len(here) > best[0]):
-            best = (len(here), number)
-    return best[1] if best else None
+        Args:
+            name: What to copy.
+            secret: The secret of the copy, whichever its login needs; the old one is never taken.
 
+        Returns:
+            The copy, saved.
+        """
+        source = self[name].without_secrets()
+        endings = ["_copied", *(f"_copied{n}" for n in range(2, len(self) + 3))]
+        free = next(n for n in (f"{name[: 50 - len(e)]}{e}" for e in endings) if n not in self)
+        copy = source.replace(name=free)
+        if secret is not None:
+            copy = copy.with_secrets(**dict.fromkeys(copy.connection.secret_fields[:1], secret))
+        self.save(copy)
+        return copy
 
-def _update(table: Any, body: dict[str, Any]) -> None:
-    """Make *table* say what *body* says, leaving comments and order in place."""
-    for key in [key for key in table if key not in body]:
-        del table[key]
-    for key, value in body.items():
-        if isinstance(value, dict) and isinstance(table.get(key), dict):
-            _update(table[key], value)
-        elif table.get(key) != value:
-            table[key] = value
+    # --- what belongs to all profiles ---------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy:
+        """The rules every mail is held against."""
+        return self._kept.data.policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        kept = Policy(**self._kept.without_given("policy", policy))
+        self._kept.change("policy", lambda data: setattr(data, "policy", kept))
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """The people one writes to."""
+        return self._kept.data.contacts
+
+    @contacts.setter
+    def contacts(self, contacts: tuple[Contact, ...]) -> None:
+        self._kept.change("contacts", lambda data: setattr(data, "contacts", tuple(contacts)))
+
+    def suggest(self, name: str) -> tuple[Contact, ...]:
+        """The contacts a form may offer as recipients of mail from the profile *name*."""
+        return self.policy.suggest(self[name], self.contacts)
+
+    def health(self, name: str) -> Health:
+        """How the profile *name* is doing."""
+        return self._health.get(name)
+
+    def record_test(self, name: str, *, ok: bool, diagnosis: str = "", sentence: str = "") -> None:
+        """Note what became of a test mail through *name*, for everyone who opens the book."""
+        self._must_have(name)
+        if is_locked():
+            return
+        self._health.tested(name, ok=ok, diagnosis=diagnosis, sentence=sentence)
+
+    @property
+    def locked(self) -> bool:
+        """Whether nothing can be saved, since ``SMTP_LAB_LOCKED`` says so."""
+        return is_locked()
+
+    def locked_by(self, field: str) -> str | None:
+        """The variable that gives *field* (such as ``profiles.team.sender``), or None."""
+        return self._kept.overlay.variable(*field.split("."))
+
+    # --- in and out ---------------------------------------------------------------------------
+
+    def export_toml(self, names: Iterable[str] | None = None) -> str:
+        """Profiles as the text of a book of their own, see `smtp_lab.config.exchange`."""
+        return exchange.export_toml(self, names)
+
+    def export_env(self, names: Iterable[str] | None = None) -> str:
+        """Profiles as environment variables, one ``NAME=value`` a line."""
+        return exchange.export_env(self, names)
+
+    @hiding
+    def import_toml(self, text: str, *, replace: bool = False) -> list[str]:
+        """Save the profiles in *text*; give their names."""
+        return exchange.import_toml(self, text, replace=replace)
+
+    @hiding
+    def import_env(self, lines: str, *, replace: bool = False) -> list[str]:
+        """Save the profiles that lines of environment variables describe; give their names."""
+        return exchange.import_env(self, lines, replace=replace)
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def _lab_as_written(self, profile: Profile) -> builtin.LabProfile:
+        if builtin.NAME not in self:
+            raise self._unknown(builtin.NAME)
+        return builtin.LabProfile(**self._kept.without_given("lab", builtin.LabProfile.of(profile)))
+
+    def _keep_secrets(self, profile: Profile) -> None:
+        for field, secret in profile.secrets.items():
+            self.secrets.put(profile.name, profile.connection.binding, secret, field)
+
+    def _must_have(self, name: str) -> None:
+        if name not in self:
+            raise self._unknown(name)
+
+    def _must_be_free(self, name: str) -> None:
+        if name in self or name == builtin.NAME:
+            raise InputError.of("name", f"{name!r} is taken", "choose another name")
+
+    def _unknown(self, name: str) -> UnknownNameError:
+        if not len(self):
+            return UnknownNameError.of(
+                "profile", "none is configured", f"save one in {self.path} first"
+            )
+        close = get_close_matches(name, list(self), n=1)
+        fix = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(self)}"
+        return UnknownNameError.of("profile", f"{name!r} is not in {self.path}", fix)

@@ -2,6 +2,7 @@
 
 from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
+from smtp_lab.deliver.discover import provider_for
 from smtp_lab.deliver.send import send, send_test
 
-__all__ = ("Delivery", "Diagnosis", "Recipient", "diagnose", "send", "send_test")
+__all__ = ("Delivery", "Diagnosis", "Recipient", "diagnose", "provider_for", "send", "send_test")

@@ -86,7 +86,8 @@ class Delivery:
             return f"Accepted by {self.endpoint} for {', '.join(taken)} in {self.seconds:.2f} s."
         who = ", ".join(recipient.address for recipient in self.refused)
         partly = f" It was accepted for {', '.join(taken)}." if taken else ""
-        return f"Not sent to {who}: {self.endpoint} failed at {self.stage}. {self.diagnosis or ''}{partly}".strip()
+        what = f"Not sent to {who}: {self.endpoint} failed at {self.stage}."
+        return f"{what} {self.diagnosis or ''}{partly}".strip()
 
     def to_dict(self) -> dict[str, Any]:
         """The delivery as JSON-ready data, without the message itself."""
@@ -135,7 +136,8 @@ class Delivery:
             said = "The server said" if raw[:1].isdigit() else "The error was"
             look = f"<p>{said}: <code>{escape(raw)}</code>.{where}</p>"
         return (
-            f'<div class="smtp-lab-delivery {NO_MATH}"><p role="status" style="border-left:4px solid {colour};'
+            f'<div class="smtp-lab-delivery {NO_MATH}">'
+            f'<p role="status" style="border-left:4px solid {colour};'
             f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}'
             f"{self.transcript._repr_html_()}</div>"  # IPython's name, ours to call
         )

@@ -67,13 +67,14 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         field = f"<p>Look at the field <b>{escape(self.field)}</b>.</p>" if self.field else ""
         return (
-            f'<div role="note" class="{NO_MATH}"><p><b>{escape(self.meaning)}</b></p><p>{escape(self.remedy)}</p>{field}'
+            f'<div role="note" class="{NO_MATH}"><p><b>{escape(self.meaning)}</b></p>'
+            f"<p>{escape(self.remedy)}</p>{field}"
             f"<p><code>{escape(self.raw)}</code></p></div>"
         )
 
 
 def diagnose(
-    what: BaseException | str,
+    what: BaseException | str | bytes,
     *,
     provider: str | None = None,
     port: int | None = None,
@@ -91,8 +92,11 @@ def diagnose(
 
     Returns:
         The first pattern of ``facts/failures.toml`` that fits, entries of *provider* before those
-        for everyone and these before other providers'; else a Diagnosis with the id ``unknown`` that explains the class of the code.
+        for everyone and these before other providers'; else a Diagnosis with the id ``unknown``
+        that explains the class of the code.
     """
+    if isinstance(what, bytes):
+        what = what.decode("utf-8", "replace")
     kind, text = _text_of(what) if isinstance(what, BaseException) else (on or "reply", what)
     for entry in _entries(provider):
         if entry["on"] != kind or (port not in entry.get("when_port", [port])):
@@ -131,7 +135,9 @@ def _text_of(error: BaseException) -> tuple[str, str]:
     if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
         code, text = next(iter(error.recipients.values()))
         return "reply", _reply(code, text)
-    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0:
+    # smtplib puts its own complaint into the same shape; no server said that.
+    own = error.args == (500, "Line too long.")
+    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0 and not own:
         return "reply", _reply(error.smtp_code, error.smtp_error)
     return "exception", f"{type(error).__name__}: {error}"
 

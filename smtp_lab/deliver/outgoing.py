@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.errors import MessageError
@@ -13,6 +13,7 @@ from email.policy import SMTP, compat32
 from email.utils import format_datetime, getaddresses, make_msgid
 from typing import Any
 
+from smtp_lab.compose.signature import sign
 from smtp_lab.config import Profile
 from smtp_lab.config.address import check_addresses, parse_sender
 from smtp_lab.errors import InputError
@@ -32,14 +33,21 @@ class Outgoing:
         rcpt_to: Envelope recipients, in order, without repeats.
         raw: The message, every line ended by CR LF.
         message_id: Its Message-ID.
-        utf8: Whether the server must offer SMTPUTF8 (an address is not ASCII).
     """
 
     mail_from: str
     rcpt_to: tuple[str, ...]
     raw: bytes
     message_id: str
-    utf8: bool
+
+    @property
+    def utf8(self) -> bool:
+        """Whether the server must offer SMTPUTF8: an address is not ASCII."""
+        return not all(address.isascii() for address in (self.mail_from, *self.rcpt_to))
+
+    def to(self, recipients: tuple[str, ...]) -> Outgoing:
+        """The same message for other envelope *recipients*."""
+        return replace(self, rcpt_to=recipients)
 
 
 def prepare(
@@ -47,14 +55,18 @@ def prepare(
 ) -> Outgoing:
     """Make *message* ready to leave through *profile*; the message itself is not changed.
 
-    From, Reply-To, Date and Message-ID are added where they are missing; Bcc is taken out. The
-    envelope comes from *to*, or from what the caller put into To, Cc and Bcc, never from parsing the
-    finished text again.
+    From, Reply-To, Date and Message-ID are added where they are missing, the profile's signature
+    below the text; Bcc is taken out, and recipients stand where the profile wants them. The
+    envelope comes from *to*, or from what the caller put into To, Cc and Bcc, never from
+    parsing the finished text again.
 
     Raises:
         InputError: There is no recipient, an address is bad, or a header would smuggle in another.
     """
-    rcpt_to = to or _recipients(message)
+    if not isinstance(message, Message):
+        fix = "give an email.message.EmailMessage, as lab.render() makes"
+        raise InputError.of("message", f"is a {type(message).__name__}", fix)
+    rcpt_to = _recipients(message) if to is None else to
     sent = copy.deepcopy(message)
     del sent["Bcc"]
     del sent["Resent-Bcc"]
@@ -64,15 +76,33 @@ def prepare(
     if profile.reply_to and "Reply-To" not in sent:
         reply_to = parse_sender(profile.reply_to, "reply_to")
         sent["Reply-To"] = reply_to if isinstance(sent, EmailMessage) else str(reply_to)
+    _place(sent, profile.recipients_as)
+    if profile.signature:
+        sign(sent, profile.signature)
     if "Date" not in sent:
         sent["Date"] = format_datetime(datetime.now(UTC))
     if "Message-ID" not in sent:
         sent["Message-ID"] = make_msgid(domain=sender.domain.encode("idna").decode() or "localhost")
     mail_from = profile.address
-    utf8 = not all(address.isascii() for address in (mail_from, *rcpt_to))
+    in_headers = [str(v) for n in ("From", "To", "Cc", "Reply-To") for v in sent.get_all(n, [])]
+    utf8 = not all(map(str.isascii, (mail_from, *rcpt_to))) and not all(
+        map(str.isascii, in_headers)
+    )
     raw = _as_bytes(sent, utf8=utf8)
     _check(raw, sent)
-    return Outgoing(mail_from, rcpt_to, raw, str(sent["Message-ID"]), utf8)
+    return Outgoing(mail_from, rcpt_to, raw, str(sent["Message-ID"]))
+
+
+def _place(sent: Message[Any, Any], header: str) -> None:
+    """Move the recipients in To into *header*; with ``bcc`` nobody sees anybody."""
+    if header == "to" or "To" not in sent:
+        return
+    shown = [*sent.get_all("Cc", []), *sent.get_all("To", [])]
+    del sent["To"], sent["Cc"]
+    if header == "cc":
+        sent["Cc"] = ", ".join(map(str, shown))
+    else:
+        sent["To"] = "undisclosed-recipients:;"  # RFC 5322 section 3.6.3 wants one of To, Cc, Bcc
 
 
 def _recipients(message: Message[Any, Any]) -> tuple[str, ...]:
@@ -104,7 +134,8 @@ def _as_bytes(message: Message[Any, Any], *, utf8: bool) -> bytes:
         raise InputError.of(
             "message", f"cannot be written as mail ({error})", "mend the header"
         ) from None
-    return _LONE.sub(b"\r\n", raw)
+    raw = _LONE.sub(b"\r\n", raw)
+    return raw if raw.endswith(b"\r\n") else raw + b"\r\n"  # as DATA would add it
 
 
 def _check(raw: bytes, message: Message[Any, Any]) -> None:
@@ -128,12 +159,14 @@ def _check(raw: bytes, message: Message[Any, Any]) -> None:
         ]
         if not given:
             continue
-        found = [
-            address
-            for _, address in getaddresses([str(v) for v in written.get_all(name, [])])
-            if address
-        ]
+        found = [address for _, address in getaddresses(_written(written, name)) if address]
         if [a.lower() for a in found] != [a.lower() for a in given]:
             raise InputError.of(
                 name, "would name other addresses once written", "shorten the display name"
             )
+
+
+def _written(message: Message[Any, Any], name: str) -> list[str]:
+    """The values of the headers called *name* in what compat32 parsed, beyond ASCII too."""
+    found = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+    return [value.encode("ascii", "surrogateescape").decode("utf-8", "replace") for value in found]

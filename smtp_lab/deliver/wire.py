@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import re
 import smtplib
 import socket
 import ssl
 import time
-from base64 import b64encode
+import warnings
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
 from smtp_lab.config import BasicAuth, SmtpConnection
+from smtp_lab.config.connection import is_loopback
 from smtp_lab.transcript import MASK, Mask, Transcript
 
-__all__ = ("Client", "PlainTextLoginError", "is_loopback")
+__all__ = ("Client", "PlainTextLoginError")
 
 _MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
 _MAX_REPLY = 65_536
@@ -22,13 +25,17 @@ _WHOLE = 10  # the whole dialogue may take this many times the wait for one answ
 _CODE = re.compile(rb"[2-5][0-9]{2}(?=[ -]|\r?\n|\Z)")
 
 
+_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
+_TLS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
 class PlainTextLoginError(OSError):
     """A password would have crossed the network unencrypted; it was not sent."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* names this machine."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 class Client(smtplib.SMTP):
@@ -44,7 +51,8 @@ class Client(smtplib.SMTP):
     """
 
     def __init__(self, connection: SmtpConnection, transcript: Transcript, mask: Mask) -> None:
-        super().__init__(local_hostname="[127.0.0.1]", timeout=connection.timeout)
+        name = connection.ehlo_name or "[127.0.0.1]"
+        super().__init__(local_hostname=name, timeout=connection.timeout)
         self.connection, self.transcript, self._mask = connection, transcript, mask
         self._end = time.monotonic() + connection.timeout * _WHOLE
         self._buffer = bytearray()
@@ -88,22 +96,33 @@ class Client(smtplib.SMTP):
         offered = self.esmtp_features.get("auth", "").upper().split()
         if not offered:
             raise smtplib.SMTPNotSupportedError("SMTP AUTH extension not supported by server.")
-        wanted = ("PLAIN", "LOGIN") if auth.mechanism == "auto" else (auth.mechanism,)
+        wanted = _MECHANISMS if auth.mechanism == "auto" else (auth.mechanism,)
         mechanism = next((m for m in wanted if m in offered), None)
         if mechanism is None:
             raise smtplib.SMTPException("No suitable authentication method found.")
-        password = auth.password.reveal() if auth.password else ""
-        if mechanism == "PLAIN":
-            answer = _b64(f"\0{auth.username}\0{password}")
-            code, text = self._secretly(f"AUTH PLAIN {answer}", "AUTH PLAIN ")
-        else:
-            code, text = self.docmd("AUTH", "LOGIN")
-            for answer in (auth.username, password):
-                if code != 334:
-                    break
-                code, text = self._secretly(_b64(answer))
+        code, text = getattr(self, f"_auth_{mechanism.lower().replace('-', '_')}")(auth)
         if code != 235:
             raise smtplib.SMTPAuthenticationError(code, text)
+
+    def _auth_plain(self, auth: BasicAuth) -> tuple[int, bytes]:
+        answer = _b64(f"\0{auth.username}\0{_password(auth)}")
+        return self._secretly(f"AUTH PLAIN {answer}", "AUTH PLAIN ")
+
+    def _auth_login(self, auth: BasicAuth) -> tuple[int, bytes]:
+        code, text = self.docmd("AUTH", "LOGIN")
+        for answer in (auth.username, _password(auth)):
+            if code != 334:
+                break
+            code, text = self._secretly(_b64(answer))
+        return code, text
+
+    def _auth_cram_md5(self, auth: BasicAuth) -> tuple[int, bytes]:
+        code, text = self.docmd("AUTH", "CRAM-MD5")
+        if code != 334:
+            return code, text
+        # RFC 2195: the password signs the server's challenge and does not travel itself.
+        digest = hmac.new(_password(auth).encode(), b64decode(text), "md5").hexdigest()
+        return self._secretly(_b64(f"{auth.username} {digest}"))
 
     def hand_over(self, data: bytes) -> tuple[int, str]:
         """Send DATA and the message; give the server's final answer."""
@@ -157,7 +176,13 @@ class Client(smtplib.SMTP):
     def _encrypt(self) -> None:
         assert self.sock is not None  # noqa: S101  # begin() has connected
         context = ssl.create_default_context(cafile=self.connection.trusted)
-        context.minimum_version = getattr(ssl.TLSVersion, f"TLSv1_{self.connection.min_tls[-1]}")
+        with warnings.catch_warnings():
+            # Python warns of the old versions; whoever allows them has been warned by advice().
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = _TLS[self.connection.min_tls]
+        if self.connection.min_tls in ("1.0", "1.1"):
+            # OpenSSL 3 refuses these versions at its usual security level.
+            context.set_ciphers("DEFAULT@SECLEVEL=0")
         if not self.connection.verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self.sock.settimeout(self._time_left())
@@ -180,10 +205,16 @@ class Client(smtplib.SMTP):
             self.sock.sendall(data)
         except OSError as error:
             self.close()
-            raise smtplib.SMTPServerDisconnected(f"Server not connected: {error}") from error
+            raise smtplib.SMTPServerDisconnected(
+                f"Connection unexpectedly closed: {error}"
+            ) from error
 
     def putcmd(self, cmd: str, args: str = "") -> None:
-        # The case of smtplib's verbs depends on Python's version.
+        # The case of smtplib's words depends on Python's version; here they stand as RFC 5321 has
+        # them.
+        word, colon, rest = args.partition(":")
+        if colon and word.upper() in ("FROM", "TO"):
+            args = f"{word.upper()}:{rest}"
         super().putcmd(cmd.upper() if cmd.isalpha() else cmd, args)
 
     def getreply(self) -> tuple[int, bytes]:
@@ -220,9 +251,13 @@ class Client(smtplib.SMTP):
                 piece = self.sock.recv(4096)
             except OSError as error:
                 self.close()
-                raise smtplib.SMTPServerDisconnected(
-                    f"Connection unexpectedly closed: {error}"
-                ) from error
+                # One that has greeted and then falls silent is another failure than one that never
+                # spoke SMTP at all.
+                stalled = isinstance(error, TimeoutError) and self.transcript.stage != "greeting"
+                what = (
+                    "The server stopped answering" if stalled else "Connection unexpectedly closed"
+                )
+                raise smtplib.SMTPServerDisconnected(f"{what}: {error}") from error
             if not piece:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
@@ -250,6 +285,10 @@ class Client(smtplib.SMTP):
             yield
         finally:
             self._hidden = False
+
+
+def _password(auth: BasicAuth) -> str:
+    return auth.password.reveal() if auth.password else ""
 
 
 def _b64(text: str) -> str:

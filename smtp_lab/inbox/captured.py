@@ -7,12 +7,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import Message
 from functools import cached_property
-from typing import Any
+from html import unescape
+from urllib.parse import unquote
 
-from smtp_lab.archive import StoredMessage, StoredSession
+from smtp_lab.archive import Archive, StoredMessage, StoredSession
 from smtp_lab.inbox import mime, preview
+from smtp_lab.inbox.parts import Part, parse, walk
 from smtp_lab.show import facts_table
 from smtp_lab.transcript import Transcript, printable
 
@@ -20,9 +21,12 @@ __all__ = ("Attachment", "Captured")
 
 _SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date")
 _IMAGE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
+_BODIES = ("text/plain", "text/html")
 _INLINE_BYTES = 5_000_000  # of one picture
 _INLINE_ALL = 20_000_000  # of all: a small mail may call its picture ten thousand times
-_CID = re.compile(r"""(["'(])cid:([^"')\s>]+)""", re.IGNORECASE)
+_PREVIEW = 1_000_000  # characters of a body; a preview is kept in the notebook
+_CID = re.compile(r"""(["'(=]\s{0,9})cid:([^"')\s>]{1,998})""", re.IGNORECASE)
+_LINE_END = re.compile("\r\n?")
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,12 @@ class Captured:
 
     Args:
         stored: The message as the archive has it.
+        archive: Where its dialogue is.
     """
 
-    def __init__(self, stored: StoredMessage) -> None:
+    def __init__(self, stored: StoredMessage, archive: Archive | None = None) -> None:
         self._stored = stored
+        self._archive = archive
 
     # --- as it came ---------------------------------------------------------------------------
 
@@ -100,17 +106,17 @@ class Captured:
 
     @cached_property
     def transcript(self) -> Transcript:
-        """The dialogue as the sink saw it, up to the message."""
-        session = self._stored.session
-        if not session.transcript:
-            return Transcript(started_at=session.started_at)
-        return Transcript.from_dict(session.transcript)
+        """The dialogue as the sink saw it, up to its answer to the message."""
+        stored = self._stored
+        if self._archive is None:
+            return Transcript(started_at=stored.session.started_at)
+        return Transcript.from_dict(self._archive.transcript(stored.session, stored.lines))
 
     # --- what it means ------------------------------------------------------------------------
 
     @cached_property
-    def _parsed(self) -> tuple[Message[Any, Any], str]:
-        return mime.parse(self.raw)
+    def _parsed(self) -> tuple[Part, str]:
+        return parse(self.raw)
 
     @property
     def too_complex(self) -> str:
@@ -150,15 +156,30 @@ class Captured:
         return mime.read_date(self.header("Date"))
 
     @cached_property
-    def _leaves(self) -> list[Message[Any, Any]]:
+    def _roles(self) -> tuple[dict[str, Part], list[Part]]:
+        """The bodies by their type, and the files: nothing but blanks is in neither."""
+        bodies: dict[str, Part] = {}
+        files = []
         # Without a body there is nothing to read from headers that may be part of the trouble.
-        return [] if self.too_complex else list(mime.walk(self._parsed[0]))
+        for part in [] if self.too_complex else walk(self._parsed[0]):
+            if part.kind not in _BODIES or _is_file(part):
+                files.append(part)
+            # Some programs put an empty text before a picture: it gives way to one with words.
+            elif part.kind not in bodies or not bodies[part.kind].content.strip():
+                bodies[part.kind] = part
+            elif part.content.strip():
+                files.append(part)
+        # Some senders give the body a name: with no other body and no disposition it is one.
+        if not bodies and files and files[0].kind in _BODIES and not files[0].disposition:
+            body = files.pop(0)
+            bodies[body.kind] = body
+        return bodies, files
 
     def _body(self, kind: str) -> str:
-        for part in self._leaves:
-            if part.get_content_type() == kind and not _is_file(part):
-                return mime.decode_bytes(mime.payload(part), _charset(part)).replace("\r\n", "\n")
-        return ""
+        part = self._roles[0].get(kind)
+        if part is None:
+            return ""
+        return _LINE_END.sub("\n", mime.decode_bytes(part.content, part.charset))
 
     @cached_property
     def text(self) -> str:
@@ -172,20 +193,20 @@ class Captured:
 
     @cached_property
     def attachments(self) -> list[Attachment]:
-        """The files, in order, pictures of the HTML among them (``inline``)."""
+        """What is not the body: the files, in order, pictures of the HTML (``inline``) among them.
+
+        A message in the message is a file too, of the type ``message/rfc822``.
+        """
         found = []
-        for part in self._leaves:
-            if not _is_file(part):
-                continue
-            content_id = mime.decode_words(part.get("Content-ID", "")).strip("<>")
-            disposition = str(part.get("Content-Disposition", "")).lower()
+        for part in self._roles[1]:
+            content_id = mime.decode_words(part.get("Content-ID", "")).strip("<> ")
             found.append(
                 Attachment(
-                    name=mime.file_name(part),
-                    type=mime.clean(part.get_content_type()),
-                    content=mime.payload(part),
+                    name=printable(part.file_name),
+                    type=mime.decode_words(part.kind),
+                    content=part.content,
                     content_id=content_id,
-                    inline=bool(content_id) and not disposition.startswith("attachment"),
+                    inline=bool(content_id) and part.disposition != "attachment",
                 )
             )
         return found
@@ -200,14 +221,15 @@ class Captured:
             plain: Show the text body even where there is an HTML one.
         """
         if self.html and not plain:
-            page = preview.document(_with_pictures(self.html, self.attachments))
+            page = preview.document(_with_pictures(_shortened(self.html), self.attachments))
         else:
-            page = preview.text_document(self.text or "(no text)")
+            page = preview.text_document(_shortened(self.text) or "(no text)")
         return preview.frame(page, height=height, title=f"Preview of message {self.id}")
 
     def __repr__(self) -> str:
         return printable(
-            f"<Captured {self.id}: {self.subject!r} from {self.mail_from or '<>'} to {', '.join(self.rcpt_to)}>"
+            f"<Captured {self.id}: {self.subject!r} "
+            f"from {self.mail_from or '<>'} to {', '.join(self.rcpt_to)}>"
         )
 
     def __str__(self) -> str:
@@ -221,7 +243,8 @@ class Captured:
         shown["Envelope"] = f"{self.mail_from or '<>'} → {', '.join(self.rcpt_to)}"
         login = f", login {session.login}" if session.login_ok else ", no login"
         shown["Received"] = (
-            f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC, {self.size:,} octets, {session.tls_version or 'not encrypted'}{login}"
+            f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC, {self.size:,} octets, "
+            f"{session.tls_version or 'not encrypted'}{login}"
         )
         if files := [a for a in self.attachments if not a.inline]:
             shown["Attachments"] = ", ".join(
@@ -232,20 +255,21 @@ class Captured:
         return shown
 
     def _repr_html_(self) -> str:
-        return f"<div>{facts_table(f'Message {self.id}', self._summary())}{self.preview()}</div>"
+        # Made printable: characters that turn text around would make "exe.gpj" of "jpg.exe".
+        shown = {
+            name: printable(value.replace("\t", " ")) for name, value in self._summary().items()
+        }
+        return f"<div>{facts_table(f'Message {self.id}', shown)}{self.preview()}</div>"
 
 
-def _is_file(part: Message[Any, Any]) -> bool:
-    disposition = str(part.get("Content-Disposition", "")).strip().lower()
-    named = bool(mime.file_name(part))
-    return disposition.startswith("attachment") or named or part.get_content_maintype() != "text"
+def _is_file(part: Part) -> bool:
+    return part.disposition == "attachment" or bool(part.file_name)
 
 
-def _charset(part: Message[Any, Any]) -> str:
-    try:
-        return str(part.get_param("charset", "") or "")
-    except (ValueError, TypeError, IndexError, AttributeError):
-        return ""
+def _shortened(body: str) -> str:
+    if len(body) <= _PREVIEW:
+        return body
+    return f"{body[:_PREVIEW]}\n… shortened here; the whole is in .html or .text"
 
 
 def _with_pictures(html: str, attachments: list[Attachment]) -> str:
@@ -256,7 +280,8 @@ def _with_pictures(html: str, attachments: list[Attachment]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         nonlocal left
-        picture = known.get(found[2])
+        # In HTML & may be &amp;, and in a URL @ may be %40 (RFC 2392).
+        picture = known.get(found[2]) or known.get(unquote(unescape(found[2])))
         if (
             picture is None
             or picture.type not in _IMAGE_TYPES

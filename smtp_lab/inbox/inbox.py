@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import index as whole
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -49,9 +50,9 @@ class Inbox:
         """Open the archive at *where*, a path or a SQLAlchemy URL.
 
         Raises:
-            ArchiveError: It cannot be opened.
+            ArchiveError: It is not there, or cannot be opened.
         """
-        return cls(Archive(where))
+        return cls(Archive(where, create=False))
 
     def __len__(self) -> int:
         return self.archive.count()
@@ -59,7 +60,7 @@ class Inbox:
     def __iter__(self) -> Iterator[Captured]:
         after = 0
         while batch := self.archive.messages(after=after, limit=_BATCH):
-            yield from map(Captured, batch)
+            yield from (Captured(stored, self.archive) for stored in batch)
             after = batch[-1].id
 
     @overload
@@ -82,21 +83,23 @@ class Inbox:
         Raises:
             UnknownNameError: There is none.
         """
-        found = self.archive.messages(only=number)
+        number = whole(number)  # a cell of a DataFrame is no int, and no database knows it
+        found = self.archive.messages(only=number) if 0 < number < 2**63 else []
         if not found:
             raise UnknownNameError.of(
                 "message", f"number {number} is not in {self.archive.name}", "see inbox.to_frame()"
             )
-        return Captured(found[0])
+        return Captured(found[0], self.archive)
 
     def to_frame(self) -> pd.DataFrame:
         """All messages, one row each, oldest first.
 
         Columns:
             id (int64), received_at (datetime64[us, UTC]), mail_from (str), rcpt_to (list of str),
-            from (str), to and cc (lists of str), subject (str), date (datetime64[us, UTC], NaT where
-            the header gives none), size (int64, octets), attachments (list of names), tls_version,
-            login, ehlo, peer, door, message_id (str). A text that is not there is empty, never NaN.
+            from (str), to and cc (lists of str), subject (str), date (datetime64[us, UTC], NaT
+            where the header gives none), size (int64, octets), attachments (list of names),
+            message_id, tls_version, login, ehlo, peer, door (str). A text that is not there is
+            empty, never NaN.
         """
         import pandas as pd
 
@@ -166,7 +169,7 @@ class Inbox:
 
         shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]]
         # pandas escapes every cell of a plain DataFrame; a Styler would not.
-        with pd.option_context("display.html.use_mathjax", False):  # noqa: FBT003  # pandas' own way
+        with pd.option_context("display.html.use_mathjax", False):  # pandas' own way
             html: str = shown.tail(20).to_html(index=False, notebook=True)
         return html
 
@@ -204,4 +207,7 @@ def _moments(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
 def _column(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
     import pandas as pd
 
-    return pd.Series([row[name] for row in rows], dtype="object" if name in _LISTS else "str")
+    if name in _LISTS:
+        # Copies: whoever changes a cell changes a table, not what the next one is made of.
+        return pd.Series([list(row[name]) for row in rows], dtype="object")
+    return pd.Series([row[name] for row in rows], dtype="str")

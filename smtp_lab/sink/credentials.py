@@ -48,7 +48,7 @@ class Credentials:
         return next(iter(self._users.items()))
 
     def accept(self, login: bytes, password: bytes) -> bool:
-        """Whether *login* may come in with *password*; the comparison takes the same time for all."""
+        """Whether *login* may come in with *password*; comparing takes the same time for all."""
         if self._users is None:
             return True
         wanted = self._users.get(login.decode("utf-8", "replace"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from smtp_lab.archive.store import StoredMessage, StoredSession
+from smtp_lab.archive.records import StoredMessage, StoredSession
 from smtp_lab.sink.credentials import Credentials
 
 __all__ = ("Door",)

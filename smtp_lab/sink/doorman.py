@@ -26,7 +26,7 @@ class Doorman(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the handshake; a connection that succeeds goes on with `LabProtocol`."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP server's always is
-        self._transport = transport
+        self._transport = self._protocol.beneath = transport
         self._door.open.add(self)
         shaken: asyncio.Future[None] = self._loop.create_future()
         shaken.add_done_callback(self._shaken)

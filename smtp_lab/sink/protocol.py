@@ -22,7 +22,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -37,7 +37,8 @@ from aiosmtpd.smtp import (
     TLSSetupException,
 )
 
-from smtp_lab.archive.store import StoredMessage, StoredSession
+from smtp_lab.archive.records import StoredMessage, StoredSession
+from smtp_lab.errors import ArchiveError
 from smtp_lab.sink.door import Door
 from smtp_lab.transcript import MASK, Direction, Transcript
 
@@ -73,8 +74,10 @@ class LabProtocol(SMTP):
         self.door = door
         self.busy = False
         self._after_auth = False
+        self.beneath: asyncio.Transport | None = None  # what implicit TLS stands on
         self.record = StoredSession(uuid.uuid4().hex, datetime.now(UTC), door.name, "")
         self.transcript = Transcript(started_at=self.record.started_at)
+        self._stored = 0  # how many lines of it are in the archive
         # An instance's own dict: SMTP.__init__ clears the one it finds.
         self.command_size_limits = collections.defaultdict(lambda: self.command_size_limit)
         super().__init__(
@@ -124,17 +127,18 @@ class LabProtocol(SMTP):
         end = self.loop.time() + grace
         while self.busy and self.loop.time() < end:
             await asyncio.sleep(0.01)
-        if self.transport is not None:
-            with suppress(
-                ConnectionError, TimeoutError
-            ):  # one that reads nothing is not waited for
+        # One that said QUIT is closing already; asyncio trips over a word after that. One that
+        # reads nothing is not waited for.
+        if isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
+            with suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(self.push("421 4.3.2 The sink is closing"), 1)
             if self.transport is not None:
                 self.transport.close()
 
     def abort(self) -> None:
         """End the connection at once."""
-        transport = self._original_transport or self.transport
+        # Not the encrypted transport: closed twice, it no longer knows what it stood on.
+        transport = self._original_transport or self.beneath or self.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()
 
@@ -146,7 +150,9 @@ class LabProtocol(SMTP):
         self.door.keep(self._snapshot()).add_done_callback(_log_failure)
 
     def _snapshot(self) -> StoredSession:
-        return replace(self.record, transcript=self.transcript.to_dict())
+        """The session as it stands, with the lines that are not stored yet."""
+        lines = [asdict(line) for line in self.transcript.lines[self._stored :]]
+        return replace(self.record, transcript={"first": self._stored, "lines": lines})
 
     # --- the transcript ---------------------------------------------------------------------
 
@@ -303,12 +309,19 @@ class LabProtocol(SMTP):
             mail_options=tuple(map(_clean, envelope.mail_options)),
             received_at=datetime.now(UTC),
             session=self._snapshot(),
+            lines=len(self.transcript) + 1,  # the answer is the next one
         )
+        said = len(self.transcript)
         try:
             number = await asyncio.wrap_future(self.door.keep(message))
-        except Exception:
-            _log.exception("a message could not be stored")
+        except ArchiveError as error:
+            _log.error("a message was refused: %s", error)  # the sentence says it all
+            self._note("*", f"not stored: {error}")
             return "452 4.3.1 Error: the message could not be stored"
+        except Exception:  # noqa: BLE001  # whatever it is, the client must hear that it failed
+            _log.exception("a message was refused")
+            return "451 4.3.0 Error: the message could not be stored"
+        self._stored = said
         return f"250 2.0.0 Ok: kept as number {number}"
 
     async def handle_exception(self, error: Exception) -> str:
@@ -354,6 +367,8 @@ class _Handler:
     async def handle_RCPT(
         self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
+        if address == "<>":  # only a sender may be null (RFC 5321 section 4.5.5)
+            return "553 5.1.3 Error: a recipient needs an address"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 Recipient ok"

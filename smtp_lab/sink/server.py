@@ -77,9 +77,7 @@ class Server:
         self.port: int
         self.tls_port: int
         self.port, self.tls_port = (sockets[0].getsockname()[1] for sockets in (listening, secured))
-        # aiosmtpd logs some failed logins with the secret in them from INFO on, and what a client
-        # does wrong as warnings, which would land in a notebook's output. The transcript has both.
-        logging.getLogger("mail.log").setLevel(logging.ERROR)
+        _silence_aiosmtpd()
         self._writer = Writer(archive)
         credentials = Credentials(dict(settings.users) if settings.users else None)
         self._doors = [
@@ -160,6 +158,21 @@ class Server:
             await asyncio.sleep(0.01)
 
 
+class _ErrorsOnly(logging.Filter):
+    """Lets errors through and nothing below, whatever level the logger is set to later."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+
+def _silence_aiosmtpd() -> None:
+    # aiosmtpd logs some failed logins with the secret in them, and what a client does wrong as
+    # warnings, which would land in a notebook's output. The transcript has both, masked.
+    log = logging.getLogger("mail.log")
+    if not any(isinstance(present, _ErrorsOnly) for present in log.filters):
+        log.addFilter(_ErrorsOnly())
+
+
 def _listen(port: int, name: str) -> list[socket.socket]:
     """Listen on *port* of every loopback address, all on the same number."""
     for _ in range(20):
@@ -214,7 +227,8 @@ def _explained(error: OSError, port: int, name: str) -> Exception:
         )
     if error.errno == errno.EACCES:
         return SinkError(
-            f"Port {port} needs administrator rights; give {name} a number above 1023, or 0 for a free one."
+            f"Port {port} needs administrator rights; "
+            f"give {name} a number above 1023, or 0 for a free one."
         )
     return SinkError(
         f"Port {port} cannot be opened ({error.strerror}); leave {name} out for a free port."

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from smtp_lab.archive import Archive
 from smtp_lab.config import BasicAuth, Profile, Secret, SmtpConnection
-from smtp_lab.config.paths import data_dir, tilde
+from smtp_lab.config.builtin import announce, retract
+from smtp_lab.config.paths import data_dir, private_dir, tilde
 from smtp_lab.errors import InputError, PortInUseError, SinkError
 from smtp_lab.inbox import Inbox
 from smtp_lab.show import facts_table
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
 __all__ = ("Sink",)
 
 _running: list[Server] = []
+_announced: dict[Server, list[SmtpConnection]] = {}
 _lock = threading.Lock()
 
 TEMPORARY = ":temporary:"
 _MAX_SIZE = 50 * 2**20
+
+
+def _forget(server: Server) -> None:
+    _running.remove(server)
+    for connection in _announced.pop(server, []):
+        retract(connection)
 
 
 class Sink:
@@ -66,6 +74,7 @@ class Sink:
         login_required: bool | None = None,
         max_size: int = _MAX_SIZE,
     ) -> None:
+        self._server: Server | None = None  # first: repr() needs it, whatever fails below
         for name, number in (("port", port), ("tls_port", tls_port)):
             if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65535:
                 raise InputError.of(
@@ -79,6 +88,9 @@ class Sink:
             raise InputError.of(
                 "max_size", f"{max_size!r} is no number of octets", "give 1 or more"
             )
+        if archive is not None and not isinstance(archive, str | Path):
+            fix = 'give a path, a URL, ":temporary:" or None'
+            raise InputError.of("archive", f"is a {type(archive).__name__}", fix)
         self._credentials = Credentials(users)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if str(archive) == TEMPORARY:
@@ -97,7 +109,6 @@ class Sink:
             login_required=self._credentials.listed if login_required is None else login_required,
             max_size=max_size,
         )
-        self._server: Server | None = None
 
     # --- its life -----------------------------------------------------------------------------
 
@@ -116,9 +127,18 @@ class Sink:
         return self
 
     def stop(self) -> None:
-        """Stop listening; mail on its way is finished and kept. Stopping twice is fine."""
+        """Stop listening; mail on its way is finished and kept. Stopping twice is fine.
+
+        A sink with the same settings is the same server, and stops too.
+        """
         if self._server is not None:
             self._server.stop()
+
+    @classmethod
+    def stop_all(cls) -> None:
+        """Stop every sink of this kernel, also those no variable leads to any more."""
+        for server in _running:
+            server.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -134,18 +154,24 @@ class Sink:
         for port in filter(None, (self._settings.port, self._settings.tls_port)):
             if any(port in (server.port, server.tls_port) for server in _running):
                 fix = (
-                    "another sink of this kernel has it: stop that one first, or leave the port out"
+                    "another sink of this kernel has it: call lab.Sink.stop_all() first, "
+                    "or leave the port out for a free one"
                 )
                 raise PortInUseError(HOST, port, fix)
-        authority = LabAuthority(data_dir() / "ca")
+        authority = LabAuthority(self._ca_folder)
         server = Server(
             self._settings,
             self.archive,
             authority,
-            on_stop=_running.remove,
+            on_stop=_forget,
             holding=self._temporary,
         )
         _running.append(server)
+        # The STARTTLS door last: the built-in profile leads to what was announced last.
+        doors = [self._connection(server, implicit=implicit) for implicit in (True, False)]
+        _announced[server] = doors
+        for connection in doors:
+            announce(connection)
         if self._temporary is not None:
             # Nobody can come back to a temporary archive: the server ends with the sink. Not in
             # this thread, which may be the server's own when the collector runs there.
@@ -179,7 +205,18 @@ class Sink:
     @cached_property
     def ca_file(self) -> Path:
         """The certificate a client must trust, in PEM."""
-        return LabAuthority(data_dir() / "ca").ca_file
+        return LabAuthority(self._ca_folder).ca_file
+
+    @property
+    def _ca_folder(self) -> Path:
+        """Where the lab CA is: with the user's data; if that cannot be written, with the mail."""
+        usual = data_dir() / "ca"
+        if self._temporary is not None and not (usual / "lab-ca.pem").exists():
+            try:
+                private_dir(usual)
+            except OSError:
+                return Path(self._temporary.name) / "ca"
+        return usual
 
     @property
     def _live(self) -> Server:
@@ -201,18 +238,21 @@ class Sink:
             sender: Who sends, as ``Name <address>``.
             implicit: Use the door that speaks TLS from the first byte.
         """
-        username, password = self._credentials.first
         return Profile(
             name=name,
             sender=sender,
             description="The bundled sink: nothing sent here leaves this machine.",
-            connection=SmtpConnection(
-                host=self.host,
-                port=self.tls_port if implicit else self.port,
-                security="implicit" if implicit else "starttls",
-                ca_file=tilde(self.ca_file),
-                auth=BasicAuth(username=username, password=password),
-            ),
+            connection=self._connection(self._live, implicit=implicit),
+        )
+
+    def _connection(self, server: Server, *, implicit: bool) -> SmtpConnection:
+        username, password = self._credentials.first
+        return SmtpConnection(
+            host=HOST,
+            port=server.tls_port if implicit else server.port,
+            security="implicit" if implicit else "starttls",
+            ca_file=tilde(self.ca_file),
+            auth=BasicAuth(username=username, password=password),
         )
 
     @cached_property
@@ -226,6 +266,8 @@ class Sink:
         return self.inbox.sessions()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "archive"):
+            return "<Sink that could not be made>"
         where = tilde(self.archive.name)
         if not self.running:
             return f"<Sink stopped, archive {where}>"

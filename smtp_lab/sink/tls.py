@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smtp_lab.config.paths import private_dir, write_private
+from smtp_lab.errors import SinkError
 
 if TYPE_CHECKING:
     import trustme
@@ -37,14 +38,24 @@ class LabAuthority:
 
         self.ca_file = folder / "lab-ca.pem"
         store = folder / "lab-ca-with-key.pem"
-        if not store.exists():
-            made = trustme.CA(organization_name="smtp_lab", organization_unit_name="lab CA")
-            _create(store, made.private_key_pem.bytes() + made.cert_pem.bytes())
-        pem = store.read_bytes()
-        cut = pem.index(b"-----BEGIN CERTIFICATE-----")
-        self._ca: trustme.CA = trustme.CA.from_pem(pem[cut:], pem[:cut])
-        if not self.ca_file.exists() or self.ca_file.read_bytes() != pem[cut:]:
-            write_private(self.ca_file, pem[cut:])
+        try:
+            if not store.exists():
+                made = trustme.CA(organization_name="smtp_lab", organization_unit_name="lab CA")
+                _create(store, made.private_key_pem.bytes() + made.cert_pem.bytes())
+            pem = store.read_bytes()
+            cut = pem.index(b"-----BEGIN CERTIFICATE-----")
+            self._ca: trustme.CA = trustme.CA.from_pem(pem[cut:], pem[:cut])
+            if not self.ca_file.exists() or self.ca_file.read_bytes() != pem[cut:]:
+                write_private(self.ca_file, pem[cut:])
+        except OSError as error:
+            raise SinkError(
+                f"The lab CA in {folder} cannot be read or made ({error.strerror}); "
+                "choose another folder with SMTP_LAB_DATA."
+            ) from None
+        except ValueError:
+            raise SinkError(
+                f"The lab CA in {store} is damaged; delete the file and a new one is made."
+            ) from None
 
     def server_context(self) -> ssl.SSLContext:
         """A TLS context for the sink, with a fresh certificate for `NAMES`, TLS 1.2 at least."""
@@ -62,6 +73,14 @@ def _create(path: Path, data: bytes) -> None:
     try:
         # A link fails where the name is taken: of two sinks starting at once, one CA survives.
         with contextlib.suppress(FileExistsError):
-            os.link(mine, path)
+            try:
+                os.link(mine, path)
+            except FileExistsError:
+                raise
+            except (NotImplementedError, OSError):
+                # Some file systems know no links.
+                with path.open("xb") as file:
+                    path.chmod(0o600)
+                    file.write(data)
     finally:
         mine.unlink()

@@ -1,4 +1,4 @@
-"""How a person does all this in a notebook. Thin: every button is one call a script can make too."""
+"""How a person does all this in a notebook. Thin: a button is one call a script can make too."""
 
 from smtp_lab.widgets.profile_form import ProfileForm
 from smtp_lab.widgets.secret_box import SecretBox

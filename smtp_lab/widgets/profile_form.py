@@ -8,9 +8,10 @@ from typing import Any
 
 import ipywidgets as w
 
-from smtp_lab.config import BasicAuth, Profile, ProfileBook
+from smtp_lab.config import BasicAuth, GraphConnection, OAuth2, Profile, ProfileBook
+from smtp_lab.config.paths import tilde
 from smtp_lab.deliver import Delivery, send_test
-from smtp_lab.errors import InputError, SmtpLabError
+from smtp_lab.errors import ConfigFileError, InputError, SmtpLabError
 from smtp_lab.widgets.secret_box import SecretBox
 
 __all__ = ("ProfileForm",)
@@ -68,6 +69,7 @@ class ProfileForm(w.VBox):
         # Kept as they came: fields of the profile that the form does not show.
         self._start = profile
         self._touched: set[str] = set()
+        self._replacing = ""  # a name the next Save may take from another profile
         self.delivery: Delivery | None = None
         self.fields = _fields()
         self.alerts = {field: _Alert() for field in self.fields}
@@ -127,16 +129,30 @@ class ProfileForm(w.VBox):
         profile = self._try(lambda: self.profile)
         if profile is None:
             return
+        taken = self._try(lambda: profile.name in self.book)
+        mine = self._start.name if self._start else ""
+        if taken and profile.name not in (mine, self._replacing):
+            self._replacing = profile.name
+            self._say(f"There is a profile {profile.name} already: press Save again to replace it.")
+            return
 
         def write() -> bool:
             self.book.save(profile)
             return True
 
         if self._try(write):
-            self._say(f"Saved as {profile.name} in {self.book.path}. The password stays in memory.")
+            self._start, self._replacing = profile, ""
+            self._say(f"Saved as {profile.name} in {tilde(self.book.path)}. {self._kept_where}")
+
+    @property
+    def _kept_where(self) -> str:
+        return (
+            f"The password is kept in {self.book.secrets.where}." if self._password.secret else ""
+        )
 
     def send_test(self) -> None:
         """Send a test mail and show what happened; what Send test does."""
+        self.delivery, self.result.value = None, ""
         profile = self._try(lambda: self.profile)
         if profile is None:
             return
@@ -145,7 +161,7 @@ class ProfileForm(w.VBox):
         self.result.value = ""
         self.send_button.disabled = True
         try:
-            self.delivery = self._try(lambda: send_test(profile, to=to))
+            self.delivery = self._try(lambda: send_test(profile, to=to, book=self.book))
         finally:
             self.send_button.disabled = False
         if self.delivery is not None:
@@ -183,7 +199,15 @@ class ProfileForm(w.VBox):
         self.fields["to"].value = to
         if profile is None:
             return
-        connection, auth = profile.connection, profile.connection.auth
+        connection = profile.connection
+        if isinstance(connection, GraphConnection) or isinstance(connection.auth, OAuth2):
+            fix = "change it in Python, with replace(), and save it with ProfileBook.save()"
+            raise InputError.of(
+                "profile",
+                f"{profile.name} logs in by OAuth 2.0, which this form cannot show yet",
+                fix,
+            )
+        auth = connection.auth
         values = {
             "name": profile.name,
             "sender": profile.sender,
@@ -242,9 +266,11 @@ class ProfileForm(w.VBox):
                 self.alerts[field].say(problems.get(field, ""))
 
     def _try(self, action: Callable[[], Any]) -> Any:
-        """Do *action*; what it cannot do is said in the form, since a notebook would not show it."""
+        """Do *action*; what it cannot do is said in the form: a notebook would not show it."""
         try:
             return action()
+        except ConfigFileError as error:
+            self._say(str(error), wrong=True)  # the file and the line are the point
         except InputError as error:
             self._show(error.by_field, only=self.fields)
             elsewhere = [str(p) for p in error.problems if p.field not in self.fields]

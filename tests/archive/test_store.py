@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from smtp_lab import ArchiveError
 from smtp_lab.archive import Archive, StoredMessage, StoredSession
-from smtp_lab.archive.store import from_micros, micros
+from smtp_lab.archive.records import from_micros, micros
 
 WHEN = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 
@@ -46,6 +47,11 @@ def archive(tmp_path):
     opened.close()
 
 
+def quiet(sessions):
+    """The sessions without what was said in them."""
+    return [replace(session, transcript={}) for session in sessions]
+
+
 def one_sentence(error):
     text = str(error.value)
     assert "\n" not in text
@@ -66,7 +72,6 @@ class TestRoundTrip:
             login="ann",
             mechanism="PLAIN",
             login_ok=False,
-            transcript={"started_at": WHEN.isoformat(), "lines": [{"text": "ünï → ☃"}]},
         )
         message = a_message(
             bytes(range(256)),
@@ -74,6 +79,7 @@ class TestRoundTrip:
             rcpt_to=("b@example.org", "a@example.org", "ü@example.org"),
             mail_options=("BODY=8BITMIME", "SIZE=3"),
             session=session,
+            lines=4,
         )
         (number,) = archive.add([message])
         (found,) = archive.messages()
@@ -123,7 +129,7 @@ class TestSessions:
         archive.add([a_message(session=session)])
         session.ended_at, session.login, session.login_ok = WHEN + timedelta(1), "ann", True
         archive.add([], [session])
-        assert archive.sessions() == [session]
+        assert quiet(archive.sessions()) == [session]
         assert archive.messages()[0].session == session
 
     def test_two_messages_of_one_session_share_its_row(self, archive):
@@ -131,13 +137,40 @@ class TestSessions:
         session = a_session()
         archive.add([a_message(session=session), a_message(session=session)])
         assert archive.count() == 2
-        assert archive.sessions() == [session]
+        assert quiet(archive.sessions()) == [session]
+
+    def test_lines_are_stored_once_and_read_up_to_a_message(self, archive):
+        """A dialogue written piece by piece is read whole, or as far as a message."""
+
+        def line(n):
+            return {
+                "direction": "C",
+                "stage": "data",
+                "text": f"ünï → {n}",
+                "at": n / 8,
+                "tls": True,
+            }
+
+        session = a_session()
+        first = {"first": 0, "lines": [line(0), line(1)]}
+        message = a_message(session=replace(session, transcript=first), lines=3)
+        archive.add([message])
+        # Line 1 once more, as when a client leaves while its message is written.
+        archive.add(
+            [], [replace(session, transcript={"first": 1, "lines": [line(1), line(2), line(3)]})]
+        )
+        (found,) = archive.sessions()
+        assert found.transcript == {
+            "started_at": WHEN.isoformat(),
+            "lines": [line(n) for n in range(4)],
+        }
+        assert archive.transcript(session, message.lines)["lines"] == [line(n) for n in range(3)]
 
     def test_sessions_without_a_message_are_kept_in_order(self, archive):
         """Sessions no message came of are listed, oldest first."""
         late, early = a_session(started_at=WHEN + timedelta(hours=1)), a_session()
         archive.add([], [late, early])
-        assert archive.sessions() == [early, late]
+        assert quiet(archive.sessions()) == [early, late]
 
 
 class TestNumbers:
@@ -379,3 +412,27 @@ class TestSharing:
         assert len(opened) == 8
         for archive in opened:
             archive.close()
+
+
+class TestLost:
+    def test_a_file_taken_away_loses_nothing_that_comes_after(self, tmp_path):
+        """Mail stored after someone deleted the file is in the file that is there then."""
+        path = tmp_path / "folder" / "mail.sqlite3"
+        archive = Archive(path)
+        archive.add([a_message(b"before")])
+        for file in path.parent.iterdir():
+            file.unlink()
+        path.parent.rmdir()
+        archive.add([a_message(b"after")])
+        archive.close()
+        again = Archive(path)
+        assert [m.raw for m in again.messages()] == [b"after"]
+        again.close()
+
+    def test_reading_makes_no_file(self, tmp_path):
+        """Whoever only reads hears that the archive is not there, and no folder is made."""
+        path = tmp_path / "typo" / "mail.sqlite3"
+        with pytest.raises(ArchiveError) as error:
+            Archive(path, create=False)
+        assert "is not there" in one_sentence(error)
+        assert not path.parent.exists()

@@ -63,7 +63,8 @@ def lab_server(root: Path, home: Path, settings: dict | None = None) -> Iterator
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=kept | {"HOME": str(home)},
+            env=kept
+            | {"HOME": str(home), "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
             start_new_session=True,
         )
         try:

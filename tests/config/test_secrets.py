@@ -6,10 +6,14 @@ import copy
 import io
 import json
 import logging
+import os
 import pickle
 import pprint
+import stat
 import string
+import sys
 import traceback
+import types
 from base64 import b64encode
 
 import pytest
@@ -17,7 +21,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 import smtp_lab as lab
-from smtp_lab.config.secrets import KERNEL, Secret, SecretStore
+from smtp_lab.config.secrets import (
+    KERNEL,
+    SECRET_FIELDS,
+    Secret,
+    SecretStore,
+    secret_variable,
+)
 from smtp_lab.errors import InputError
 
 CANARY = "c4nary-Sesame/é"
@@ -42,8 +52,52 @@ def book() -> lab.ProfileBook:
     return made
 
 
+def oauth() -> lab.OAuth2:
+    return lab.OAuth2(
+        user="ann",
+        client_id="app",
+        token_url="https://login.example.com/token",
+        client_secret=CANARY,
+        refresh_token=CANARY,
+        service_account_key=CANARY,
+    )
+
+
+def graph() -> lab.GraphConnection:
+    return lab.GraphConnection(
+        user="ann@example.com",
+        tenant_id="tenant",
+        client_id="app",
+        client_secret=CANARY,
+        password=CANARY,
+    )
+
+
+def token_profile() -> lab.Profile:
+    return profile().replace(connection=connection().replace(auth=oauth()))
+
+
+def graph_profile() -> lab.Profile:
+    return profile().replace(connection=graph())
+
+
+def full_book() -> lab.ProfileBook:
+    made = book()
+    made.save(token_profile().replace(name="token"))
+    made.save(graph_profile().replace(name="graph"))
+    return made
+
+
 HOLDERS = {
     "secret": lambda: Secret(CANARY),
+    "oauth": oauth,
+    "graph": graph,
+    "token profile": token_profile,
+    "graph profile": graph_profile,
+    "full book": full_book,
+    "full store": lambda: full_book().secrets,
+    "duplicate": lambda: full_book().duplicate("graph", secret=CANARY),
+    "lab": lambda: lab.ProfileBook.open()["lab"],
     "auth": auth,
     "connection": connection,
     "profile": profile,
@@ -184,24 +238,30 @@ def shown(error: BaseException) -> str:
     return plain + "".join(with_locals.format()) + str(error) + repr(error) + repr(error.args)
 
 
-@pytest.mark.parametrize("make", [auth, connection, profile], ids=["auth", "connection", "profile"])
+MODELS = [auth, connection, profile, oauth, graph, token_profile, graph_profile]
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
 def test_the_dumps_of_a_model_leave_the_password_out(make):
     """Each of pydantic's dumps, with every switch, is without the password."""
     model = make()
     for mode in ("python", "json"):
         assert_hidden(repr(model.model_dump(mode=mode)))
         assert_hidden(repr(model.model_dump(mode=mode, round_trip=True, by_alias=True)))
-        assert_hidden(repr(model.model_dump(mode=mode, include={"password", "auth", "connection"})))
+        assert_hidden(
+            repr(model.model_dump(mode=mode, include={*SECRET_FIELDS, "auth", "connection"}))
+        )
     assert_hidden(model.model_dump_json(), model.model_dump_json(indent=1))
     assert_hidden(repr(TypeAdapter(type(model)).dump_python(model)))
     assert_hidden(repr(model.model_copy(deep=True)), repr(list(model)), repr(dict(model)))
 
 
-def test_to_dict_has_no_password():
-    """The profile as plain data is without the password and says nothing of it."""
-    data = profile().to_dict()
+@pytest.mark.parametrize("make", [profile, token_profile, graph_profile])
+def test_to_dict_has_no_password(make):
+    """The profile as plain data is without the secrets and says nothing of them."""
+    data = make().to_dict()
     assert_hidden(repr(data), json.dumps(data))
-    assert "password" not in json.dumps(data)
+    assert not any(field in json.dumps(data) for field in SECRET_FIELDS)
 
 
 def test_the_notebook_says_only_that_it_is_known():
@@ -209,14 +269,23 @@ def test_the_notebook_says_only_that_it_is_known():
     assert "Password</th><td" in profile()._repr_html_()
     assert ">known<" in profile()._repr_html_()
     assert ">not known<" in profile().with_password(None)._repr_html_()
+    assert token_profile()._repr_html_().count(">known<") == 3
+    assert graph_profile()._repr_html_().count(">known<") == 2
 
 
 def test_the_file_has_no_password():
     """What save() writes, and every file beside it, is without the password."""
-    saved = book()
+    saved = full_book()
+    saved.record_test("graph", ok=False, sentence="refused")
     for path in saved.path.parent.iterdir():
         assert_hidden(path.read_bytes().decode("utf-8", "replace"))
-    assert saved["team"].password.reveal() == CANARY
+    assert_hidden(saved.export_toml(), saved.export_env())
+    assert {name: len(saved[name].secrets) for name in saved} == {
+        "lab": 1,
+        "team": 1,
+        "token": 3,
+        "graph": 2,
+    }
 
 
 # What cannot be built, with a password that could have been shown. The values stand in functions
@@ -264,6 +333,28 @@ BROKEN = {
     "set": lambda: setattr(auth(), "password", CANARY),
     "set another": lambda: setattr(auth(), "pasword", CANARY),
     "delete": lambda: delattr(auth(), "password"),
+    "client secret of bytes": lambda: graph().replace(client_secret=CANARY.encode()),
+    "with_secrets of bytes": lambda: graph_profile().with_secrets(client_secret=CANARY.encode()),
+    "with_secrets of a list": lambda: token_profile().with_secrets(refresh_token=[CANARY]),
+    "token without url": lambda: lab.OAuth2(user="a", client_id="c", refresh_token=CANARY),
+    "token of an odd grant": lambda: oauth().replace(grant="magic", client_secret=CANARY),
+    "grant without its url": lambda: oauth().replace(
+        grant="device_code", service_account_key=CANARY
+    ),
+    "graph without user": lambda: lab.GraphConnection(
+        tenant_id="t", client_id="c", client_secret=CANARY, password=CANARY
+    ),
+    "graph with a bad tenant": lambda: graph().replace(tenant_id="a b", password=CANARY),
+    "secret in the wrong place": lambda: profile().replace(
+        connection={"type": "graph", "client_secret": CANARY, "auth": {"password": CANARY}}
+    ),
+    "secret without a type": lambda: lab.Profile(
+        name="team",
+        sender="a@example.com",
+        connection={"host": "h", "auth": {"client_secret": CANARY}},
+    ),
+    "contact": lambda: lab.Contact(address="a@example.com", password=CANARY),
+    "policy": lambda: lab.Policy(client_secret=CANARY),
 }
 
 
@@ -308,10 +399,24 @@ def test_pydantic_s_own_door_hides_its_input():
         f'[profiles.team.connection.auth]\ntype = "basic"\nusername = "a"\npassword = "{CANARY}"\n',
         f'[profiles.team]\npassword = "{CANARY}"\n',
         f'password = "{CANARY}"\n',
+        f'[lab]\npassword = "{CANARY}"\n',
+        f'[profiles.team.connection]\ntype = "graph"\nclient_secret = "{CANARY}"\n',
+        f'[profiles.team.connection.auth]\ntype = "oauth2"\nrefresh_token = "{CANARY}"\n',
+        f'[profiles.team.connection.auth]\nservice_account_key = """\n{CANARY}\n"""\n',
         f'[profiles.team]\npassword = "{CANARY}\n',
         f'[profiles.team]\nsender = "a@example.com"\n[profiles.team.connection.auth]\npassword = "{CANARY}"\nx = \n',
     ],
-    ids=["in place", "elsewhere", "at the top", "torn", "with a typo"],
+    ids=[
+        "in place",
+        "elsewhere",
+        "at the top",
+        "of lab",
+        "graph",
+        "token",
+        "key",
+        "torn",
+        "with a typo",
+    ],
 )
 def test_a_password_in_the_file_is_not_shown(text, tmp_path):
     """A book that somebody wrote a password into is refused without repeating it."""
@@ -380,6 +485,343 @@ class TestSecret:
         }
 
 
+class _Fake:
+    """A keyring backend that keeps what it is given in a dictionary."""
+
+    priority = 5
+
+    def __init__(self, *, locked: bool = False) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self.locked = locked
+
+    def _check(self):
+        if self.locked:
+            raise RuntimeError("the keyring is locked")
+
+    def get_password(self, service, name):
+        self._check()
+        return self.kept.get((service, name))
+
+    def set_password(self, service, name, password):
+        self._check()
+        self.kept[service, name] = password
+
+    def delete_password(self, service, name):
+        self._check()
+        del self.kept[service, name]
+
+
+@pytest.fixture
+def keyring(monkeypatch):
+    """keyring(backend) makes the backend that of the system's keyring package."""
+
+    def install(backend):
+        module = types.ModuleType("keyring")
+        module.get_keyring = lambda: backend
+        monkeypatch.setitem(sys.modules, "keyring", module)
+        return backend
+
+    return install
+
+
+@pytest.fixture(autouse=True)
+def _no_keyring(monkeypatch):
+    # What the machine of the tests has is not to be asked, let alone written to.
+    monkeypatch.setitem(sys.modules, "keyring", None)
+
+
+BINDING = "mx.example.com:587"
+
+
+class TestKeyring:
+    """The system's keyring, where there is one."""
+
+    def test_it_comes_before_memory(self, keyring):
+        """What is put goes into the keyring under our name, and a new process finds it."""
+        backend = keyring(_Fake())
+        SecretStore().put("team", BINDING, Secret(CANARY))
+        assert SecretStore().get("team", BINDING).reveal() == CANARY
+        assert SecretStore().get("team", "mx.example.org:587") is None
+        assert list(backend.kept) == [("smtp_lab", "team/password")]
+        assert "keyring" in SecretStore().where
+
+    def test_another_server_takes_its_place(self, keyring):
+        """Typed for another place, the old secret is gone from the keyring."""
+        backend = keyring(_Fake())
+        SecretStore().put("team", BINDING, Secret("old"))
+        SecretStore().put("team", "b:1", Secret("new"))
+        assert SecretStore().get("team", BINDING) is None
+        assert "old" not in repr(backend.kept)
+
+    def test_forget_takes_it_out(self, keyring):
+        """forget() empties the keyring of that profile, and of no other."""
+        backend = keyring(_Fake())
+        for name in ("team", "other"):
+            for field in SECRET_FIELDS:
+                SecretStore().put(name, BINDING, Secret("x"), field)
+        SecretStore().forget("team")
+        assert {name for _, name in backend.kept} == {f"other/{field}" for field in SECRET_FIELDS}
+
+    def test_a_locked_one_falls_to_memory(self, keyring):
+        """What a locked keyring does not take is not lost: the memory has it."""
+        backend = keyring(_Fake(locked=True))
+        store = SecretStore()
+        store.put("team", BINDING, Secret(CANARY))
+        assert store.get("team", BINDING).reveal() == CANARY
+        assert SecretStore().get("team", BINDING) is None
+        store.forget("team")
+        assert store.get("team", BINDING) is None
+        assert backend.kept == {}
+
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", "3", '"x"', '{"binding": "mx.example.com:587"}']
+    )
+    def test_what_is_not_ours_in_it_is_nothing(self, keyring, text):
+        """An entry that somebody else wrote is not taken for a secret."""
+        backend = keyring(_Fake())
+        backend.kept["smtp_lab", "team/password"] = text
+        assert SecretStore().get("team", BINDING) is None
+
+    @pytest.mark.parametrize("priority", [0, -1])
+    def test_a_backend_that_is_none_falls_to_memory(self, keyring, priority):
+        """Headless systems have a backend of priority 0 or less: where says so, nothing fails."""
+        backend = keyring(_Fake())
+        backend.priority = priority
+        store = SecretStore()
+        store.put("team", BINDING, Secret(CANARY))
+        assert backend.kept == {}
+        assert store.get("team", BINDING).reveal() == CANARY
+        assert (
+            store.where == "the memory of this kernel; the system has no keyring that could be used"
+        )
+
+    def test_a_broken_package_falls_to_memory(self, keyring, monkeypatch):
+        """A keyring that cannot even be asked is none; so is one that is not installed."""
+        keyring(_Fake())
+        monkeypatch.delattr(sys.modules["keyring"], "get_keyring")
+        assert SecretStore().where.startswith("the memory of this kernel")
+        monkeypatch.setitem(sys.modules, "keyring", None)
+        assert SecretStore().where.startswith("the memory of this kernel")
+
+    def test_it_can_be_declined(self, keyring):
+        """keyring=False keeps to memory though there is one."""
+        backend = keyring(_Fake())
+        SecretStore(keyring=False).put("team", BINDING, Secret(CANARY))
+        assert backend.kept == {}
+        assert SecretStore(keyring=False).where.startswith("the memory of this kernel")
+
+
+class TestFile:
+    """A file, only where one is named."""
+
+    def test_it_is_its_owner_s_alone(self, tmp_path):
+        """0600 whatever the umask says, and another store on it finds what was put."""
+        path = tmp_path / "new" / "secrets.json"
+        old = os.umask(0)
+        try:
+            SecretStore(file=path).put("team", BINDING, Secret(CANARY))
+        finally:
+            os.umask(old)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert SecretStore(file=path).get("team", BINDING).reveal() == CANARY
+        assert SecretStore(file=path).get("team", "other:1") is None
+        assert SecretStore().get("team", BINDING) is None
+        assert SecretStore(file=path).where == f"the file {path}, readable by you only"
+
+    def test_the_variable_chooses_it(self, tmp_path, monkeypatch):
+        """SMTP_LAB_SECRETS_FILE names it, with ~ for the home folder; else no file is written."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        SecretStore().put("team", BINDING, Secret(CANARY))
+        assert not (tmp_path / "secrets.json").exists()
+        monkeypatch.setenv("SMTP_LAB_SECRETS_FILE", "~/secrets.json")
+        SecretStore().put("team", BINDING, Secret(CANARY))
+        assert (tmp_path / "secrets.json").exists()
+
+    def test_it_goes_before_the_keyring(self, tmp_path, keyring):
+        """A file that was chosen is where secrets are, though there is a keyring."""
+        backend = keyring(_Fake())
+        SecretStore(file=tmp_path / "s").put("team", BINDING, Secret(CANARY))
+        assert backend.kept == {}
+
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+    def test_one_that_others_can_read_is_refused(self, tmp_path, mode):
+        """The sentence names file, mode and fix, and what was in it is neither used nor shown."""
+        path = tmp_path / "secrets.json"
+        store = SecretStore(file=path)
+        store.put("team", BINDING, Secret(CANARY))
+        before = hash(path.read_bytes())
+        path.chmod(mode)
+        for action in (
+            lambda: store.get("team", BINDING),
+            lambda: store.put("team", BINDING, Secret("new")),
+            lambda: store.forget("team"),
+        ):
+            with pytest.raises(InputError) as caught:
+                action()
+            assert f"{path} can be read by others (mode {mode:o}); chmod 600 it" in str(
+                caught.value
+            )
+            assert_hidden(shown(caught.value))
+        assert hash(path.read_bytes()) == before
+
+    @pytest.mark.parametrize(
+        "text",
+        ["{", "[]", "3", "null", '{"team": 3}', '{"team": {"password": "x"}}', '{"team": {"password": {"binding": "a", "secret": 3}}}', "\udcff"],
+    )  # fmt: skip
+    def test_one_that_is_not_ours_is_refused(self, tmp_path, text):
+        """A file of something else is left as it is."""
+        path = tmp_path / "secrets.json"
+        path.write_bytes((CANARY + text if text == "{" else text).encode("utf-8", "surrogatepass"))
+        path.chmod(0o600)
+        before = hash(path.read_bytes())
+        for action in (
+            lambda: SecretStore(file=path).get("team", BINDING),
+            lambda: SecretStore(file=path).put("team", BINDING, Secret(CANARY)),
+        ):
+            with pytest.raises(InputError, match="holds no secrets of smtp_lab") as caught:
+                action()
+            assert_hidden(shown(caught.value))
+        assert hash(path.read_bytes()) == before
+
+    def test_an_empty_one_is_ready_to_use(self, tmp_path):
+        """A file made beforehand with the right mode is taken."""
+        path = tmp_path / "secrets.json"
+        path.touch(0o600)
+        SecretStore(file=path).put("team", BINDING, Secret(CANARY))
+        assert SecretStore(file=path).get("team", BINDING).reveal() == CANARY
+
+    def test_forgotten_is_gone_from_it(self, tmp_path):
+        """forget() takes the text out of the file and leaves the others."""
+        path = tmp_path / "secrets.json"
+        store = SecretStore(file=path)
+        store.put("team", BINDING, Secret(CANARY))
+        store.put("other", BINDING, Secret("kept"))
+        store.forget("team")
+        assert_hidden(path.read_text(encoding="utf-8"))
+        assert SecretStore(file=path).get("other", BINDING).reveal() == "kept"
+
+    def test_one_that_cannot_be_written_shows_nothing(self, tmp_path):
+        """The refusal, with the variables of every frame, has neither the new nor an old secret."""
+        (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+        store = SecretStore(file=tmp_path / "gone" / "secrets.json")
+        with pytest.raises(InputError, match="cannot be written") as caught:
+            store.put("team", BINDING, Secret(CANARY))
+        assert_hidden(shown(caught.value))
+        assert caught.value.__context__ is None
+
+    def test_a_book_uses_it(self, tmp_path):
+        """A password saved with a profile is in the file, and not in the book."""
+        path = tmp_path / "secrets.json"
+        kept = lab.ProfileBook(tmp_path / "book.toml", secrets=SecretStore(file=path))
+        kept.save(profile())
+        again = lab.ProfileBook(tmp_path / "book.toml", secrets=SecretStore(file=path))
+        assert again["team"].password.reveal() == CANARY
+        assert_hidden(kept.path.read_text(encoding="utf-8"))
+
+
+class TestBinding:
+    """A secret belongs to where it was typed for, whichever way of logging in."""
+
+    @pytest.mark.parametrize(
+        ("made", "wanted"),
+        [
+            (connection, "mx.example.com:587"),
+            (lambda: connection().replace(host="::1", port=25), "[::1]:25"),
+            (lambda: token_profile().connection, "https://login.example.com/token app"),
+            (graph, "global/tenant/app"),
+        ],
+    )
+    def test_what_it_is(self, made, wanted):
+        """Host and port; token endpoint and client; cloud, tenant and client."""
+        assert made().binding == wanted
+
+    @pytest.mark.parametrize(
+        ("make", "change"),
+        [
+            (connection, {"host": "mx.example.org"}),
+            (connection, {"port": 465}),
+            (oauth, {"token_url": "https://login.example.org/token"}),
+            (oauth, {"client_id": "other"}),
+            (graph, {"cloud": "china"}),
+            (graph, {"tenant_id": "other"}),
+            (graph, {"client_id": "other"}),
+        ],
+    )
+    def test_a_change_forgets(self, make, change):
+        """The changed copy knows none of the secrets, the old one all of them."""
+        old = make()
+        assert old.replace(**change).secrets == {}
+        assert old.secrets
+
+    @pytest.mark.parametrize(
+        ("make", "change"),
+        [
+            (connection, {"timeout": 5}),
+            (connection, {"security": "implicit"}),
+            (auth, {"mechanism": "LOGIN"}),
+            (oauth, {"scopes": ("a",)}),
+            (oauth, {"user": "bob"}),
+            (graph, {"timeout": 5}),
+            (graph, {"user": "bob@example.com"}),
+        ],
+    )
+    def test_another_change_does_not(self, make, change):
+        """What is no other place leaves the secrets."""
+        assert make().replace(**change).secrets == make().secrets
+
+    def test_a_secret_typed_with_the_change_stays(self):
+        """Who changes the place and types the secret again has it, and only that one."""
+        changed = graph().replace(tenant_id="other", client_secret="new")
+        assert {name: s.reveal() for name, s in changed.secrets.items()} == {"client_secret": "new"}
+        changed = oauth().replace(client_id="other", refresh_token="new")
+        assert {name: s.reveal() for name, s in changed.secrets.items()} == {"refresh_token": "new"}
+
+    @pytest.mark.parametrize(
+        ("name", "change"),
+        [
+            ("team", lambda c: c.replace(host="evil.test")),
+            ("team", lambda c: c.replace(port=26)),
+            ("team", lambda c: c.replace(auth=oauth().without_secrets())),
+            ("token", lambda c: c.replace(auth=c.auth.replace(token_url="https://evil.test"))),
+            ("token", lambda c: c.replace(auth=c.auth.replace(client_id="evil"))),
+            ("graph", lambda c: c.replace(tenant_id="evil")),
+            ("graph", lambda c: c.replace(client_id="evil")),
+            ("graph", lambda c: c.replace(cloud="china")),
+        ],
+    )
+    def test_a_saved_change_makes_the_store_forget(self, name, change):
+        """Saved for another place, the secrets are gone, also when it is changed back."""
+        kept = full_book()
+        before = kept[name].without_secrets()
+        kept.save(before.replace(connection=change(before.connection)))
+        assert kept[name].secrets == {}
+        kept.save(before)
+        assert kept[name].secrets == {}
+        assert all(kept[other].secrets for other in ("team", "token", "graph") if other != name)
+
+    @pytest.mark.parametrize("name", ["team", "token", "graph"])
+    def test_a_file_changed_by_hand_gets_nothing(self, name):
+        """Who edits host, token endpoint or tenant in the file does not get the secrets sent there."""
+        kept = full_book()
+        text = kept.path.read_text(encoding="utf-8")
+        for old in ('"mx.example.com"', '"https://login.example.com/token"', '"tenant"'):
+            text = text.replace(
+                old, old.replace("example.com", "evil.test").replace("tenant", "evil")
+            )
+        kept.path.write_text(text, encoding="utf-8")
+        kept.reload()
+        assert kept[name].secrets == {}
+
+    def test_fields_are_kept_apart(self):
+        """Each secret field of a profile is one of its own."""
+        store = SecretStore()
+        for field in SECRET_FIELDS:
+            store.put("team", BINDING, Secret(field), field)
+        assert [store.get("team", BINDING, field).reveal() for field in SECRET_FIELDS] == list(
+            SECRET_FIELDS
+        )
+
+
 class TestStore:
     """Where passwords are looked for, and for whom."""
 
@@ -417,7 +859,8 @@ class TestStore:
         assert store.get("b", "h:1").reveal() == "b"
         store.clear()
         assert store.get("b", "h:1") is None
-        assert repr(store) == "<SecretStore of 0 secrets in memory>"
+        assert repr(store) == str(store) == f"<SecretStore in {store.where}>"
+        assert "in the memory of this kernel" in repr(store)
 
     def test_the_environment_comes_first(self, monkeypatch):
         """A variable in the environment is taken before what the kernel remembers."""
@@ -438,6 +881,15 @@ class TestStore:
     def test_the_variable_is_named_after_the_profile(self):
         """The name of the variable is the one the documentation gives."""
         assert SecretStore.variable("my_team2") == "SMTP_LAB_PROFILES__MY_TEAM2__PASSWORD"
+        assert secret_variable("a", "client_secret") == "SMTP_LAB_PROFILES__A__CLIENT_SECRET"
+
+    def test_what_the_environment_gives_is_not_kept_twice(self, monkeypatch):
+        """A secret that came from a variable goes when the variable goes."""
+        monkeypatch.setenv(secret_variable("team"), CANARY)
+        store = SecretStore()
+        store.put("team", "h:1", store.get("team", "h:1"))
+        monkeypatch.delenv(secret_variable("team"))
+        assert store.get("team", "h:1") is None
 
 
 class TestBookAndStore:
@@ -485,3 +937,12 @@ class TestBookAndStore:
             )
         )
         assert kept["open"].password is None
+
+
+def test_pydantic_s_own_copy_forgets_too():
+    """A copy made by model_copy is checked and obeys the binding, as replace does."""
+    connection = profile().connection
+    assert connection.secrets
+    assert connection.model_copy(update={"host": "other.example.com"}).secrets == {}
+    with pytest.raises(InputError, match="is not a profile name"):
+        profile().model_copy(update={"name": "x y!"})

@@ -1,0 +1,82 @@
+"""What an archive holds: messages, and the connections they came over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+__all__ = ("StoredMessage", "StoredSession", "from_micros", "micros")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(moment: datetime) -> int:
+    """Whole microseconds since 1970 of an aware *moment*."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(value: int) -> datetime:
+    """The moment, in UTC, that `micros` turned into *value*."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+@dataclass
+class StoredSession:
+    """One connection to a sink, whether or not a message came of it.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        started_at: When the client connected, in UTC.
+        ended_at: When the connection ended, or None while it lasts.
+        door: ``starttls`` or ``implicit``: which of the sink's ports it came through.
+        peer: Address and port of the client.
+        ehlo: The name the client gave itself.
+        tls_version: Such as ``TLSv1.3``; empty when the connection was never encrypted.
+        tls_cipher: The cipher, or empty.
+        login: The user name of the last login, or empty.
+        mechanism: The mechanism of the last login, or empty.
+        login_ok: Whether the last login was accepted; None when there was none.
+        transcript: The dialogue as `Transcript.to_dict` gives it. When it is stored, ``first`` says
+            which line the ``lines`` begin with: those before it are stored already.
+    """
+
+    id: str
+    started_at: datetime
+    door: str
+    peer: str
+    ended_at: datetime | None = None
+    ehlo: str = ""
+    tls_version: str = ""
+    tls_cipher: str = ""
+    login: str = ""
+    mechanism: str = ""
+    login_ok: bool | None = None
+    transcript: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class StoredMessage:
+    """One message as it came over the wire.
+
+    Attributes:
+        raw: The bytes between ``354`` and the final dot, dot-stuffing undone, nothing else changed.
+        mail_from: The envelope sender, empty for the null sender ``<>``.
+        rcpt_to: The envelope recipients in the order they were given.
+        mail_options: Parameters of MAIL FROM, such as ``BODY=8BITMIME``.
+        received_at: When the last byte had arrived, in UTC.
+        session: The connection it came over.
+        id: Its number in the archive; 0 before it is stored.
+        size: Its length in octets.
+        lines: How many lines of the dialogue lead up to it, the answer to it included.
+    """
+
+    raw: bytes
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    received_at: datetime
+    session: StoredSession
+    mail_options: tuple[str, ...] = ()
+    id: int = 0
+    size: int = 0
+    lines: int = 0

@@ -1,0 +1,320 @@
+"""A profile book as TOML: read with the line of whatever is wrong, written with comments kept."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from smtp_lab.config._model import hiding
+from smtp_lab.config.builtin import NAME, LabProfile
+from smtp_lab.config.environment import Overlay
+from smtp_lab.config.policy import Contact, Policy
+from smtp_lab.config.profile import Profile, check_name
+from smtp_lab.config.secrets import SECRET_FIELDS, secret_variable
+from smtp_lab.errors import ConfigFileError, InputError, Problem
+
+__all__ = ("BookData", "activity_name", "parse", "read", "rewrite")
+
+_HEADER = "Mail accounts of smtp_lab. Passwords are never kept here."
+_KEYS = ("default", "builtin", "lab", "policy", "activities", "contacts", "profiles")
+_TABLES = ("lab", "policy", "activities", "profiles")
+
+
+@dataclass
+class BookData:
+    """What a book holds.
+
+    Attributes:
+        default: Name of the default profile, or None.
+        builtin: Whether the built-in profile ``lab`` is there.
+        lab: What was changed about it.
+        policy: The rules for recipients.
+        activities: Names of profiles by activity.
+        contacts: The people one writes to.
+        profiles: The profiles by name.
+    """
+
+    default: str | None = None
+    builtin: bool = True
+    lab: LabProfile = field(default_factory=LabProfile)
+    policy: Policy = field(default_factory=Policy)
+    activities: dict[str, str] = field(default_factory=dict)
+    contacts: tuple[Contact, ...] = ()
+    profiles: dict[str, Profile] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The book as the file has it: defaults are left out."""
+        data: dict[str, Any] = {}
+        if self.default:
+            data["default"] = self.default
+        if not self.builtin:
+            data["builtin"] = False
+        for key in ("lab", "policy"):
+            if said := getattr(self, key).model_dump(
+                mode="json", exclude_defaults=True, exclude_none=True
+            ):
+                data[key] = said
+        if self.activities:
+            data["activities"] = dict(self.activities)
+        if self.contacts:
+            data["contacts"] = [
+                c.model_dump(mode="json", exclude_defaults=True) for c in self.contacts
+            ]
+        if self.profiles:
+            data["profiles"] = {name: _body(profile) for name, profile in self.profiles.items()}
+        return data
+
+
+def read(path: Path) -> str:
+    """The text of the book at *path*; empty when there is no file.
+
+    Raises:
+        ConfigFileError: It cannot be read or is no UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        reason = "is not UTF-8 text"
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    raise ConfigFileError(str(path), None, [Problem("", reason, "mend it or choose another file")])
+
+
+@hiding
+def parse(text: str, path: Path, overlay: Overlay | None = None) -> BookData:
+    """Read a book from *text*.
+
+    Args:
+        text: TOML.
+        path: Where it stands, for errors.
+        overlay: What the environment says; it wins.
+
+    Raises:
+        ConfigFileError: The text cannot be used; the error names the line.
+        InputError: A value of the environment cannot be used.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        reason = re.sub(r" \(at .*\)\Z", "", str(error))
+        number = int(line[1]) if line else max(1, len(text.splitlines()))  # "at end of document"
+        problem = Problem(
+            "", f"this is not TOML ({reason[:1].lower()}{reason[1:]})", "mend the line"
+        )
+        raise ConfigFileError(str(path), number, [problem]) from None
+    data = overlay.over(data) if overlay else data
+    try:
+        return _build(data)
+    except InputError as error:
+        at = error.problems[0].field.split(".")
+        # The file was read without the environment before: what is wrong now comes from there.
+        if overlay and overlay.blamed(*at):
+            raise InputError(*(_in_environment(p, overlay) for p in error.problems)) from None
+        problems = [Problem(_said(p.field), p.problem, p.fix) for p in error.problems]
+        raise ConfigFileError(str(path), _line_of(text, at), problems) from None
+
+
+def rewrite(text: str, data: BookData) -> str:
+    """Make *text* say what *data* says, leaving comments, order and everything else in place.
+
+    Raises:
+        InputError: It is written in a way that cannot be changed line by line.
+    """
+    try:
+        document = tomlkit.parse(text)
+        if not text:
+            document.add(tomlkit.comment(_HEADER))
+            document.add(tomlkit.nl())
+        said = tomllib.loads(text)
+        # Names are left out: after a rename they do not lead anywhere yet.
+        names = {key: said.pop(key) for key in ("default", "activities") if key in said}
+        _update(document, data.to_dict(), _build(said).to_dict() | names)
+        changed = tomlkit.dumps(document)
+        if _build(tomllib.loads(changed)).to_dict() == data.to_dict():
+            return changed
+    # Where tomlkit meets a layout it cannot change, it raises many kinds of errors.
+    except (ValueError, LookupError, TypeError, AttributeError, tomlkit.exceptions.TOMLKitError):
+        pass
+    fix = "write it in tables such as [profiles.team.connection] and save again"
+    raise InputError.of("", "is written in a way that cannot be changed line by line", fix)
+
+
+def _in_environment(problem: Problem, overlay: Overlay) -> Problem:
+    at = problem.field.split(".")
+    if variable := overlay.variable(*at):
+        return Problem(variable, problem.problem, problem.fix)
+    nearby = overlay.blamed(*at) or problem.field
+    return Problem(nearby, f"{_said(problem.field)} {problem.problem}", problem.fix)
+
+
+def _body(profile: Profile) -> dict[str, Any]:
+    return {key: value for key, value in profile.to_dict().items() if key != "name"}
+
+
+def _build(data: Mapping[str, Any]) -> BookData:
+    for key in data:
+        if key not in _KEYS:
+            fix = f"known are {', '.join(_KEYS)}; profiles stand in tables such as [profiles.team]"
+            raise InputError.of(key, "is not a known key", fix)
+    for key in _TABLES:
+        if not isinstance(data.get(key, {}), Mapping):
+            raise InputError.of(key, "is not a table", f"write it as [{key}]")
+    book = BookData(builtin=_flag(data.get("builtin", True), "builtin"))
+    book.lab = _within("lab", lambda: LabProfile(**data.get("lab", {})))
+    book.policy = _within("policy", lambda: Policy(**data.get("policy", {})))
+    book.contacts = tuple(_contacts(data.get("contacts", [])))
+    for name, body in data.get("profiles", {}).items():
+        book.profiles[name] = _within(f"profiles.{name}", lambda n=name, b=body: _profile(n, b))
+    # The built-in profile may be named even where it is switched off: the book passes over it then.
+    names = [*book.profiles, NAME]
+    for activity, profile in data.get("activities", {}).items():
+        field_name = f"activities.{activity}"
+        _within(field_name, lambda a=activity: activity_name(a))
+        if profile not in names:
+            raise InputError.of(
+                field_name, f"names {profile!r}, which is no profile", "name one that is there"
+            )
+        book.activities[activity] = profile
+    default = data.get("default")
+    if default is not None and default not in names:
+        raise InputError.of(
+            "default", f"names {default!r}, which is no profile", "name one that is there"
+        )
+    book.default = default
+    return book
+
+
+def _within(path: str, make: Any) -> Any:
+    try:
+        return make()
+    except InputError as error:
+        problems = [
+            Problem(f"{path}.{p.field}".rstrip("."), p.problem, p.fix) for p in error.problems
+        ]
+        raise InputError(*problems) from None
+
+
+def _flag(value: Any, name: str) -> bool:
+    known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+    try:
+        return known[value.strip().lower() if isinstance(value, str) else value]
+    except (KeyError, TypeError):
+        raise InputError.of(name, "is neither true nor false", "write one of them") from None
+
+
+def activity_name(value: str) -> str:
+    """Give *value* back when it can be the name of an activity."""
+    try:
+        return check_name(value)
+    except ValueError as error:
+        problem, _, fix = str(error).partition("; ")
+        problem = problem.replace("a profile name", "the name of an activity")
+        raise InputError.of("", problem, fix) from None
+
+
+def _contacts(data: Any) -> Iterator[Contact]:
+    if not isinstance(data, list):
+        raise InputError.of("contacts", "is not a list of tables", "write each as [[contacts]]")
+    for number, entry in enumerate(data):
+        if not isinstance(entry, Mapping):
+            raise InputError.of("contacts", "is not a list of tables", "write each as [[contacts]]")
+        yield _within(f"contacts.{number}", lambda e=entry: Contact(**e))
+
+
+def _profile(name: str, body: Any) -> Profile:
+    if not isinstance(body, Mapping):
+        raise InputError.of("", "is not a table", f"write it as [profiles.{name}]")
+    if name == NAME:
+        raise InputError.of(
+            "", "is the name of the built-in profile", "choose another name, or write [lab]"
+        )
+    if "name" in body:
+        fix = f"take the line out; the name stands in [profiles.{name}]"
+        raise InputError.of("name", "is not a known field", fix)
+    connection = body.get("connection")
+    auth = connection.get("auth") if isinstance(connection, Mapping) else None
+    for path, table in (("connection", connection), ("connection.auth", auth)):
+        for key in SECRET_FIELDS:
+            if isinstance(table, Mapping) and key in table:
+                raise InputError.of(
+                    f"{path}.{key}",
+                    "stands in the file, where anyone who gets the file can read it",
+                    "take the line out, change the secret, and give it in a form or as "
+                    + secret_variable(name, key),
+                )
+    return Profile(name=name, **body)
+
+
+def _said(path: str) -> str:
+    """``profiles.team.sender`` as a person says it."""
+    first, _, rest = path.partition(".")
+    if first != "profiles" or not rest:
+        return path
+    name, _, inner = rest.partition(".")
+    return f"profile {name}, {inner}".removesuffix(", ")
+
+
+def _line_of(text: str, path: list[str]) -> int | None:
+    """The line of the key at *path*, or of the nearest table around it."""
+    best: tuple[int, int] | None = None
+    table: list[str] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*(\[{1,2})([^\]]+)\]", line):
+            table = [part.strip(" \"'") for part in header[2].split(".")]
+            if header[1] == "[[":  # the first of an array has the number 0
+                seen[header[2]] = seen.get(header[2], -1) + 1
+                table.append(str(seen[header[2]]))
+            here = (
+                table if path[: len(table)] == table else table[: len(table) - len(header[1]) + 1]
+            )
+        elif key := re.match(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=", line):
+            here = table + [part.strip(" \"'") for part in key[1].split(".")]
+        else:
+            continue
+        if path[: len(here)] == here and (best is None or len(here) > best[0]):
+            best = (len(here), number)
+    return best[1] if best else None
+
+
+def _update(table: Any, new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+    """Make *table*, which says *old*, say *new*; what is the same in both is not touched."""
+    # Another type has other fields: then also those go that stand there at their default.
+    gone = set(old) if new.get("type") == old.get("type") else set(table)
+    for key in [key for key in table if key in gone and key not in new]:
+        del table[key]
+    for key, value in new.items():
+        if key in table and (table[key] == value or (key in old and old[key] == value)):
+            continue
+        if isinstance(value, Mapping) and isinstance(table.get(key), dict):
+            _update(table[key], value, old.get(key, {}))
+        elif key == "profiles":
+            profiles = tomlkit.table(is_super_table=True)
+            for name, one in value.items():
+                profiles[name] = one
+            table[key] = profiles
+        else:
+            table[key] = _item(value, inline=isinstance(table, tomlkit.items.InlineTable))
+
+
+def _item(value: Any, *, inline: bool) -> Any:
+    if isinstance(value, Mapping) and inline:
+        made = tomlkit.inline_table()
+        for key, one in value.items():
+            made[key] = _item(one, inline=True)
+        return made
+    if inline or not isinstance(value, list) or not value or not isinstance(value[0], Mapping):
+        return tomlkit.item(value)
+    tables = tomlkit.aot()
+    for one in value:
+        tables.append(tomlkit.item(one))
+    return tables

@@ -1,0 +1,138 @@
+"""A book as it stands in its file and in the environment, and the one way to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from smtp_lab.config._model import Model, hiding
+from smtp_lab.config.bookfile import BookData, parse, read, rewrite
+from smtp_lab.config.environment import Overlay, is_locked
+from smtp_lab.config.paths import one_writer, write_private
+from smtp_lab.config.profile import Profile
+from smtp_lab.errors import ConfigFileError, InputError, Problem
+
+__all__ = ("KeptBook",)
+
+
+class KeptBook:
+    """What a book holds, and where each part of it comes from.
+
+    Args:
+        path: The file, which need not exist yet.
+
+    Attributes:
+        path: The file.
+        text: Its text when it was read last.
+        written: What it says.
+        overlay: What the environment says.
+        data: Both, the environment winning: what everyone works with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.text = ""
+        self.written, self.data = BookData(), BookData()
+        self.overlay = Overlay({})
+
+    @hiding
+    def reload(self) -> None:
+        """Read the file and the environment again.
+
+        Raises:
+            ConfigFileError: The file cannot be used; what was read before stays.
+            InputError: A variable of the environment cannot be used; likewise.
+        """
+        text = read(self.path)
+        written = parse(text, self.path)
+        overlay = Overlay()
+        self.data = parse(text, self.path, overlay) if overlay else deepcopy(written)
+        self.text, self.written, self.overlay = text, written, overlay
+
+    def change(self, field: str, change: Callable[[BookData], None], base: str = "") -> None:
+        """Write the file anew, all of it or nothing.
+
+        Args:
+            field: What is changed, such as ``default``.
+            change: Makes the change in what the file says.
+            base: The text to start from; by default what was read.
+
+        Raises:
+            ConfigFileError: The file was changed elsewhere since it was read, or cannot be
+                written; nothing was changed.
+            InputError: The environment gives *field*, or saving is locked.
+        """
+        self.must_be_writable()
+        self.must_not_be_given(field)
+        data = deepcopy(self.written)
+        change(data)
+        try:
+            text = rewrite(base or self.text, data)
+        except InputError as error:
+            raise ConfigFileError(str(self.path), None, error.problems) from None
+        # What could not be opened again, since the environment names what goes, is not written.
+        parse(text, self.path, self.overlay)
+        try:
+            with one_writer(self.path):
+                if read(self.path) != self.text:
+                    fix = "call reload() and save again"
+                    raise self._bad("was changed elsewhere since it was read", fix)
+                write_private(self.path, text.encode(), keep_mode=True)
+        except OSError as error:
+            fix = "choose another file with SMTP_LAB_CONFIG"
+            raise self._bad(f"cannot be written ({error.strerror})", fix) from None
+        self.reload()
+
+    def as_written(self, profile: Profile) -> Profile:
+        """*profile* as the file is to have it: without secrets and what the environment gives.
+
+        Raises:
+            InputError: *profile* changes what the environment gives.
+        """
+        name = profile.name
+        if not any(self.overlay.locked("profiles", name)) or name not in self.data.profiles:
+            return profile.without_secrets()
+        self.must_stand_in_the_file(name, whole=False)
+        effective, written = self.data.profiles[name], self.written.profiles[name]
+        return Profile(
+            **self.overlay.as_written(
+                ("profiles", name), profile.to_dict(), effective.to_dict(), written.to_dict()
+            )
+        )
+
+    def without_given(self, section: str, model: Model) -> dict[str, Any]:
+        """*model*, the new value of *section*, without what the environment gives."""
+        new, effective, written = (
+            m.model_dump(mode="json")
+            for m in (model, getattr(self.data, section), getattr(self.written, section))
+        )
+        return self.overlay.as_written((section,), new, effective, written)
+
+    def must_be_writable(self) -> None:
+        """Refuse any change where ``SMTP_LAB_LOCKED`` is set."""
+        if is_locked():
+            fix = "take it away to change the book"
+            raise InputError.of("SMTP_LAB_LOCKED", "is set, so nothing is saved", fix)
+
+    def must_not_be_given(self, field: str) -> None:
+        """Refuse to change *field* where the environment gives it."""
+        if variable := self.overlay.variable(*field.split(".")):
+            raise InputError.of(field, f"is given by {variable}", "change it there")
+
+    def must_stand_in_the_file(self, name: str, *, whole: bool = True) -> None:
+        """Refuse what the environment gives of a profile.
+
+        Args:
+            name: Of the profile.
+            whole: Refuse when a part of it is given; else only when it is not in the file at all.
+        """
+        if whole or name not in self.written.profiles:
+            for _, variable in self.overlay.locked("profiles", name):
+                raise InputError.of(
+                    f"profiles.{name}", f"is given by {variable}", "change it there"
+                )
+
+    def _bad(self, problem: str, fix: str) -> ConfigFileError:
+        return ConfigFileError(str(self.path), None, [Problem("", problem, fix)])

@@ -1,0 +1,114 @@
+"""Which account a mail leaves from, and whether it may leave at all; no connection is opened."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+from smtp_lab.config import BasicAuth, GraphConnection, OAuth2, Profile, ProfileBook, SmtpConnection
+from smtp_lab.config.connection import is_loopback
+from smtp_lab.config.secrets import secret_variable
+from smtp_lab.errors import InputError
+
+__all__ = ("Account",)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A profile that is ready to send, with the book whose rules hold for it.
+
+    Attributes:
+        profile: The profile, its secrets known.
+        connection: Its connection.
+        book: Whose policy, throttle and health apply.
+    """
+
+    profile: Profile
+    connection: SmtpConnection
+    book: ProfileBook
+
+    @classmethod
+    def of(
+        cls,
+        profile: Profile | str | None,
+        *,
+        activity: str | None = None,
+        book: ProfileBook | None = None,
+    ) -> Account:
+        """Find the account.
+
+        Args:
+            profile: A profile, the name of one in the book, or None for that of *activity*.
+            activity: What the mail is about; without a profile of its own the default is used.
+            book: By default the default book.
+
+        Raises:
+            InputError: It cannot send as it is.
+        """
+        book = ProfileBook.open() if book is None else book
+        if profile is None:
+            profile = book.for_activity(activity) if activity else book[book.default]
+        elif isinstance(profile, str):
+            profile = book[profile]
+        elif not isinstance(profile, Profile):
+            raise InputError.of(
+                "profile", f"is a {type(profile).__name__}", "give a Profile or a name"
+            )
+        connection = profile.connection
+        if isinstance(connection, GraphConnection):
+            fix = "use a profile with an SMTP connection"
+            raise InputError.of("connection.type", "graph is configured but cannot send yet", fix)
+        if isinstance(connection.auth, OAuth2):
+            fix = "use a profile that logs in with a password"
+            raise InputError.of(
+                "connection.auth", "OAuth 2.0 is configured but cannot send yet", fix
+            )
+        _check_password(profile, connection)
+        _check_authority(connection)
+        return cls(profile, connection, book)
+
+    def allowed(self, recipients: tuple[str, ...]) -> tuple[str, ...]:
+        """Where a mail to *recipients* goes.
+
+        Raises:
+            InputError: The policy of the book forbids it; every refused address is named.
+        """
+        return self.book.policy.check(self.profile, recipients, self.book.contacts)
+
+    @property
+    def in_book(self) -> bool:
+        """Whether the profile stands in the book with this very connection."""
+        name = self.profile.name
+        return name in self.book and self.book[name].connection == self.connection
+
+
+def _check_password(profile: Profile, connection: SmtpConnection) -> None:
+    if not isinstance(connection.auth, BasicAuth):
+        return
+    if not connection.auth.password:
+        fix = f"type it in the form, or set {secret_variable(profile.name)}"
+        problem = f"of profile {profile.name} is not known"
+        raise InputError.of("connection.auth.password", problem, fix)
+    if connection.security == "none" and not is_loopback(connection.host):
+        problem = "none would send the password in plain text"
+        raise InputError.of("connection.security", problem, "choose starttls or implicit")
+
+
+def _check_authority(connection: SmtpConnection) -> None:
+    if not connection.ca_file:
+        return
+    fix = "give the PEM file of the authority, or leave it empty"
+    try:
+        trusted = connection.trusted
+        if trusted is not None:
+            trusted.read_bytes()
+            ssl.create_default_context(cafile=trusted)
+    except (RuntimeError, ValueError):  # a home folder there is none of, or a NUL
+        problem = f"{connection.ca_file!r} is no path"
+        raise InputError.of("connection.ca_file", problem, fix) from None
+    except ssl.SSLError:
+        problem = f"{connection.ca_file} holds no certificate"
+        raise InputError.of("connection.ca_file", problem, fix) from None
+    except OSError as error:
+        problem = f"{connection.ca_file} cannot be read ({error.strerror})"
+        raise InputError.of("connection.ca_file", problem, fix) from None

@@ -1,0 +1,108 @@
+"""One message, one connection: from the first byte to the goodbye."""
+
+from __future__ import annotations
+
+import smtplib
+from dataclasses import replace
+
+from smtp_lab.config import BasicAuth
+from smtp_lab.deliver.account import Account
+from smtp_lab.deliver.delivery import Delivery, Recipient
+from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
+from smtp_lab.deliver.outgoing import Outgoing
+from smtp_lab.deliver.wire import Client
+from smtp_lab.transcript import Mask, Transcript
+
+__all__ = ("deliver",)
+
+
+def deliver(outgoing: Outgoing, account: Account) -> Delivery:
+    """Hand *outgoing* to the server of *account*; whatever goes wrong is in the Delivery."""
+    connection, auth = account.connection, account.connection.auth
+    secret = auth.password.reveal() if isinstance(auth, BasicAuth) and auth.password else ""
+    mask = Mask(auth.username if isinstance(auth, BasicAuth) else "", secret)
+    transcript = Transcript()
+    delivery = Delivery(
+        profile=account.profile.name,
+        endpoint=connection.endpoint,
+        mail_from=outgoing.mail_from,
+        recipients=tuple(map(Recipient, outgoing.rcpt_to)),
+        message_id=outgoing.message_id,
+        raw=outgoing.raw,
+        transcript=transcript,
+        stage="connect",
+    )
+    client = Client(connection, transcript, mask)
+    try:
+        client.begin()
+        if isinstance(auth, BasicAuth):
+            client.log_in(auth)
+        delivery = _transact(client, outgoing, delivery, mask)
+    except (OSError, UnicodeError, ValueError) as error:
+        # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
+        # gives a UnicodeError.
+        client.close()
+        found = _masked(diagnose(error, port=connection.port), mask)
+        transcript.add("*", _masked_text(error, mask))
+        return replace(delivery, stage=transcript.stage, diagnosis=found)
+    stage = transcript.stage
+    client.leave()
+    return replace(delivery, stage="quit" if delivery.ok else stage)
+
+
+def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask) -> Delivery:
+    transcript = client.transcript
+    transcript.stage = "mail"
+    code, text = client.mail(outgoing.mail_from, _options(client, outgoing))
+    if code // 100 != 2:
+        raise smtplib.SMTPSenderRefused(code, text, outgoing.mail_from)
+    transcript.stage = "rcpt"
+    recipients: list[Recipient] = []
+    for address in outgoing.rcpt_to:
+        code, text = client.rcpt(address)
+        said = mask(text.decode("utf-8", "replace"))
+        recipients.append(Recipient(address, code // 100 == 2, code, said))
+    delivery = replace(delivery, recipients=tuple(recipients))
+    diagnosis = _of_refused(delivery, client.connection.port)
+    if not any(recipient.accepted for recipient in recipients):
+        return replace(delivery, diagnosis=diagnosis)
+    code, said = client.hand_over(outgoing.raw)
+    said = mask(said)
+    if code // 100 == 2:
+        return replace(delivery, reply=f"{code} {said}", diagnosis=diagnosis)
+    refused = [
+        replace(r, accepted=False, code=code, text=said) if r.accepted else r for r in recipients
+    ]
+    found = diagnose(f"{code} {' '.join(said.split())}", port=client.connection.port)
+    return replace(delivery, reply=f"{code} {said}", recipients=tuple(refused), diagnosis=found)
+
+
+def _options(client: Client, outgoing: Outgoing) -> list[str]:
+    options = []
+    if client.has_extn("size"):
+        options.append(f"SIZE={len(outgoing.raw)}")
+    if not outgoing.raw.isascii() and client.has_extn("8bitmime"):
+        options.append("BODY=8BITMIME")
+    if outgoing.utf8:
+        if not client.has_extn("smtputf8"):
+            raise smtplib.SMTPNotSupportedError(
+                "One or more source or delivery addresses require internationalized email support, "
+                "but the server does not advertise the required SMTPUTF8 capability"
+            )
+        client.command_encoding = "utf-8"
+        options.append("SMTPUTF8")
+    return options
+
+
+def _of_refused(delivery: Delivery, port: int) -> Diagnosis | None:
+    for recipient in delivery.refused:
+        return diagnose(f"{recipient.code} {' '.join(recipient.text.split())}", port=port)
+    return None
+
+
+def _masked(diagnosis: Diagnosis, mask: Mask) -> Diagnosis:
+    return replace(diagnosis, raw=mask(diagnosis.raw))
+
+
+def _masked_text(error: Exception, mask: Mask) -> str:
+    return mask(f"{type(error).__name__}: {error}")
