@@ -110,7 +110,7 @@ class Archive:
     def ids(self) -> list[int]:
         """The numbers of all messages, oldest first."""
         return [
-            row[0]
+            row["id"]
             for row in self._rows(sa.select(schema.messages.c.id).order_by(schema.messages.c.id))
         ]
 
@@ -133,15 +133,15 @@ class Archive:
             .order_by(m.c.id)
             .limit(limit)
         )
-        return [_message_of(row._mapping) for row in self._rows(query)]  # noqa: SLF001  # SQLAlchemy's own public name
+        return [_message_of(row) for row in self._rows(query)]
 
     def sessions(self) -> list[StoredSession]:
         """All sessions, oldest first, also those no message came of."""
         query = sa.select(schema.sessions).order_by(schema.sessions.c.started_at)
-        found = [_session_of(row._mapping) for row in self._rows(query)]  # noqa: SLF001
+        found = [_session_of(row) for row in self._rows(query)]
         spoken: dict[str, list[dict[str, Any]]] = {}
         for row in self._rows(sa.select(schema.lines).order_by(schema.lines.c.n)):
-            spoken.setdefault(row.session_id, []).append(_line_of(row._mapping))  # noqa: SLF001
+            spoken.setdefault(row["session_id"], []).append(_line_of(row))
         for session in found:
             session.transcript = _transcript(session, spoken.get(session.id, []))
         return found
@@ -150,12 +150,12 @@ class Archive:
         """The dialogue of *session*, or its first *upto* lines, as `Transcript.to_dict`."""
         t = schema.lines
         query = sa.select(t).where(t.c.session_id == session.id).order_by(t.c.n).limit(upto)
-        lines = [_line_of(row._mapping) for row in self._rows(query)]  # noqa: SLF001
+        lines = [_line_of(row) for row in self._rows(query)]
         return _transcript(session, lines)
 
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
         with self._telling("read"), self._engine.connect() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query).mappings().all()
 
     def _scalar(self, query: sa.Select[Any]) -> Any:
         with self._telling("read"), self._engine.connect() as connection:
