@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 import smtp_lab as lab
-from smtp_lab.config.secrets import KERNEL
+from smtp_lab.config.secret_store import KERNEL
 
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.load_profile("default")

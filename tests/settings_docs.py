@@ -16,6 +16,7 @@ from smtp_lab.config.connection import GraphConnection, SmtpConnection
 from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.profile import Profile
 from smtp_lab.config.secrets import SECRET_FIELDS
+from smtp_lab.config.throttle import ENDPOINTS, LIMITS
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
@@ -37,6 +38,9 @@ This page is made from the models; `python tests/settings_docs.py` renews it.
 | `SMTP_LAB_DATA` | the folder for captured mail, the lab CA and the throttle; by default the user's data folder |
 | `SMTP_LAB_LOCKED` | `1`: forms show, nothing saves |
 | `SMTP_LAB_SECRETS_FILE` | a file for secrets, readable by its owner only; by default they go to the system's keyring or stay in memory |
+
+The throttle has no setting, since whoever could widen it could scan ports with the test button: {test} tests and
+{save} saves a minute for each server, and {endpoints} different servers.
 """
 
 _SECTIONS: list[tuple[str, str, str, type[BaseModel] | None]] = [
@@ -93,7 +97,8 @@ _BOOK = [
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_INTRO, *_sections()]) + "\n"
+    limits = {**LIMITS, "endpoints": ENDPOINTS}
+    return "\n".join([_INTRO.format(**limits), *_sections()]) + "\n"
 
 
 def _sections() -> Iterator[str]:

@@ -7,7 +7,8 @@ from smtp_lab.config.connection import GraphConnection, SmtpConnection
 from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.profile import Profile
 from smtp_lab.config.providers import Provider, provider, provider_for, providers
-from smtp_lab.config.secrets import Secret, SecretStore
+from smtp_lab.config.secret_store import SecretStore
+from smtp_lab.config.secrets import Secret
 
 __all__ = (
     "Advice",

@@ -17,6 +17,7 @@ __all__ = ("Model", "hiding", "problems_of")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M", bound=BaseModel)
 
 
 def hiding(function: Callable[P, R]) -> Callable[P, R]:
@@ -62,6 +63,24 @@ class Model(BaseModel):
                 raise ValueError("holds half a character; type it again")
         return value
 
+    @classmethod
+    @hiding
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """As pydantic's, with our sentences; see the class."""
+        return _ours(cls, super().model_validate, obj, options)
+
+    @classmethod
+    @hiding
+    def model_validate_json(cls, json_data: Any, **options: Any) -> Self:
+        """As pydantic's, with our sentences; see the class."""
+        return _ours(cls, super().model_validate_json, json_data, options)
+
+    @classmethod
+    @hiding
+    def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
+        """As pydantic's, with our sentences; see the class."""
+        return _ours(cls, super().model_validate_strings, obj, options)
+
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         del value  # it may be a password, and pydantic's own sentence quotes it
         raise InputError.of(name, "cannot be changed in place", "make a copy with replace()")
@@ -86,6 +105,15 @@ class Model(BaseModel):
             return type(self)(**(kept | changes))
         finally:
             changes.clear()  # as in __init__
+
+
+def _ours(model: type[M], validate: Callable[..., M], data: Any, options: dict[str, Any]) -> M:
+    try:
+        return validate(data, **options)
+    except ValidationError as error:
+        problems = problems_of(error, model)
+    # Raised out here: the frames of the first error hold what was given.
+    raise InputError(*problems)
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:

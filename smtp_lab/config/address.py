@@ -12,7 +12,9 @@ from smtp_lab.errors import InputError, Problem
 
 __all__ = ("check_address", "check_addresses", "parse_addresses", "parse_sender")
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# C0 and C1 controls, line and paragraph separators, and what turns the direction of text around:
+# with those a name can be made to look like another address.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _SENDER = re.compile(
     r'\A\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"]*?)\s*<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*?))\s*\Z'
 )

@@ -9,7 +9,7 @@ from typing import Literal
 from smtp_lab.config.auth import BasicAuth, OAuth2
 from smtp_lab.config.connection import GraphConnection, SmtpConnection, is_loopback
 from smtp_lab.config.profile import Profile
-from smtp_lab.config.providers import Provider, provider_at
+from smtp_lab.config.providers import Provider, provider_at, provider_near
 
 __all__ = ("Advice", "advise")
 
@@ -21,6 +21,9 @@ _USUAL = {
     465: "implicit",
     2465: "implicit",
 }
+
+
+_READING = {110: "POP3", 143: "IMAP", 993: "IMAP", 995: "POP3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ def advise(profile: Profile) -> tuple[Advice, ...]:
         return tuple(_on_graph(profile, connection))
     known = provider_at(connection.host)
     found = [*_on_encryption(connection), *_on_port(connection), *_on_copies(profile)]
-    if known is not None:
+    if known is None:
+        found += _on_host(connection)
+    else:
         found += [
             *_on_endpoint(connection, known),
             *_on_login(connection, known),
@@ -116,13 +121,22 @@ def _on_port(connection: SmtpConnection) -> Iterator[Advice]:
         return
     usual = _USUAL.get(connection.port)
     given = "starttls" if connection.security == "tls-if-offered" else connection.security
-    if usual and given not in ("none", usual):
+    if usual and given != usual and not (given == "none" and connection.port in (25, 2525)):
         yield Advice(
             "port_and_security",
             "connection.security",
             "warning",
             f"port {connection.port} usually goes with {usual}, not with {connection.security}",
             "RFC 8314 sections 3.3 and 7.3",
+        )
+    if reads := _READING.get(connection.port):
+        yield Advice(
+            "reading_port",
+            "connection.port",
+            "warning",
+            f"port {connection.port} is for reading mail ({reads}), not for sending;"
+            " use 587 or 465",
+            "RFC 8314 section 3.2, RFC 6409 section 3.1",
         )
     if connection.port == 25:
         yield Advice(
@@ -132,6 +146,21 @@ def _on_port(connection: SmtpConnection) -> Iterator[Advice]:
             "port 25 is for mail between servers: blocked on Google Cloud,"
             " discouraged on Azure and dropped by most home networks; use 587 or 465",
             "https://cloud.google.com/compute/docs/tutorials/sending-mail, https://learn.microsoft.com/azure/virtual-network/troubleshoot-outbound-smtp-connectivity",
+        )
+
+
+def _on_host(connection: SmtpConnection) -> Iterator[Advice]:
+    """What a host that is no known server of anyone may be instead."""
+    near = None if is_loopback(connection.host) else provider_near(connection.host)
+    if near is not None:
+        offered = dict.fromkeys(f"{e.host} on {e.port} with {e.security}" for e in near.endpoints)
+        yield Advice(
+            "no_such_endpoint",
+            "connection.host",
+            "warning",
+            f"{near.name} is not known to take mail for sending at {connection.host};"
+            f" it does at {', '.join(offered)}",
+            near.origin,
         )
 
 

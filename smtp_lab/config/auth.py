@@ -164,7 +164,8 @@ class OAuth2(WithSecrets):
             return scopes
         for scope in scopes:
             if isinstance(scope, str) and not _SCOPE.fullmatch(scope):
-                raise ValueError(f"holds {scope!r}, which is no scope; separate scopes by spaces")
+                # Not quoted: it may be a secret that was typed in the wrong place.
+                raise ValueError("holds what is no scope; separate scopes by spaces")
         return tuple(scope for scope in scopes if scope)
 
     @field_validator("token_url", "auth_url", "device_url", mode="before")

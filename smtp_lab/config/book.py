@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 
-from smtp_lab.config import builtin, exchange
+from smtp_lab.config import exchange
 from smtp_lab.config._model import hiding
+from smtp_lab.config.bookedit import renamed, without
 from smtp_lab.config.bookfile import BookData, activity_name
+from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import is_locked
 from smtp_lab.config.health import Health, HealthFile
 from smtp_lab.config.kept import KeptBook
+from smtp_lab.config.names import free_name, must_be_free, unknown
 from smtp_lab.config.paths import config_file, expanded
 from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.profile import Profile
-from smtp_lab.config.secrets import KERNEL, Secret, SecretStore
+from smtp_lab.config.secret_store import KERNEL, SecretStore
+from smtp_lab.config.secrets import SECRET_FIELDS, Secret
 from smtp_lab.config.throttle import Throttle
 from smtp_lab.errors import InputError, UnknownNameError
 
@@ -36,9 +39,9 @@ class ProfileBook(Mapping[str, Profile]):
         throttle: The limit on saves and tests.
     """
 
-    def __init__(self, path: Path, *, secrets: SecretStore | None = None) -> None:
-        self.path = path
-        self.secrets = KERNEL if secrets is None else secrets
+    def __init__(self, path: str | Path, *, secrets: SecretStore | None = None) -> None:
+        self.path = path = expanded(path)
+        self.secrets = (KERNEL if secrets is None else secrets).within(path)
         self.throttle = Throttle()
         self._health = HealthFile(path)
         self._kept = KeptBook(path)
@@ -56,7 +59,7 @@ class ProfileBook(Mapping[str, Profile]):
         Raises:
             ConfigFileError: The file is there and cannot be used; it is left as it is.
         """
-        return cls(expanded(path) if path is not None else config_file())
+        return cls(path if path is not None else config_file())
 
     def reload(self) -> None:
         """Read the file and the environment again.
@@ -69,7 +72,7 @@ class ProfileBook(Mapping[str, Profile]):
     # --- the mapping --------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> Profile:
-        if name == builtin.NAME and self._kept.data.builtin:
+        if name == NAME and self._kept.data.builtin:
             return self._kept.data.lab.profile()
         if name not in self._kept.data.profiles:
             raise self._unknown(name)
@@ -82,7 +85,7 @@ class ProfileBook(Mapping[str, Profile]):
         return name in list(self)  # without asking the keyring for the secrets
 
     def __iter__(self) -> Iterator[str]:
-        yield from [builtin.NAME] * self._kept.data.builtin
+        yield from [NAME] * self._kept.data.builtin
         yield from self._kept.data.profiles
 
     def __len__(self) -> int:
@@ -110,18 +113,34 @@ class ProfileBook(Mapping[str, Profile]):
     @default.setter
     def default(self, name: str) -> None:
         self._must_have(name)
+        self._kept.must_not_be_given("default")
+        self._kept.must_be_in_the_file("default", name)
         self._kept.change("default", lambda data: setattr(data, "default", name))
 
     @property
-    def activities(self) -> dict[str, str]:
-        """Names of profiles by activity; an activity that is not here uses the default."""
-        return dict(self._kept.data.activities)
+    def builtin(self) -> bool:
+        """Whether the built-in profile ``lab`` is there; set it to switch that one off or on."""
+        return self._kept.data.builtin
+
+    @builtin.setter
+    def builtin(self, on: bool) -> None:
+        self._kept.change("builtin", lambda data: setattr(data, "builtin", bool(on)))
+
+    @property
+    def activities(self) -> Mapping[str, str]:
+        """Names of profiles by activity, to be changed with `set_activity`.
+
+        An activity that is not here uses the default.
+        """
+        return MappingProxyType(self._kept.data.activities)
 
     def set_activity(self, activity: str, profile: str | None) -> None:
         """Make *activity* use *profile*, or the default when that is None."""
         with_name = f"activities.{activity_name(activity)}"
+        self._kept.must_not_be_given(with_name)
         if profile is not None:
             self._must_have(profile)
+            self._kept.must_be_in_the_file(with_name, profile)
 
         def change(data: BookData) -> None:
             data.activities.pop(activity, None)
@@ -151,7 +170,7 @@ class ProfileBook(Mapping[str, Profile]):
         self._kept.must_be_writable()
         if make_default:
             self._kept.must_not_be_given("default")
-        if profile.name != builtin.NAME:
+        if profile.name != NAME:
             self.throttle.take("save", profile)
         self._save([profile], profile.name if make_default else None)
 
@@ -168,26 +187,25 @@ class ProfileBook(Mapping[str, Profile]):
 
     def _save(self, profiles: list[Profile], default: str | None) -> None:
         self._kept.must_be_writable()
-        own = {p.name: p for p in profiles if p.name != builtin.NAME}
+        own = {p.name: p for p in profiles if p.name != NAME}
+        for name in own:
+            must_be_free(name, (other for other in (*self, *own) if other != name))
         written = {name: self._kept.as_written(profile) for name, profile in own.items()}
-        labs = [self._lab_as_written(p) for p in profiles if p.name == builtin.NAME]
+        labs = [self._lab_as_written(p) for p in profiles if p.name == NAME]
 
         def change(data: BookData) -> None:
             data.profiles.update(written)
             data.lab = labs[-1] if labs else data.lab
             data.default = default or data.default
 
-        before = dict(self._kept.data.profiles)
-        self._kept.change("profiles", change)
-        for name, profile in own.items():
-            old = before.get(name)
-            if old is not None and old.connection.binding != profile.connection.binding:
-                self.secrets.forget(name)
-            self._keep_secrets(profile)
+        with self.secrets.undone_on_error(*own):
+            for profile in own.values():
+                self._keep_secrets(profile)
+            self._kept.change("profiles", change)
         self._health.saved(*own)
 
     def delete(self, name: str, *, next_default: str | None = None) -> str:
-        """Delete a profile and its secrets, for good.
+        """Delete a profile and its secrets, for good; its activities use the default from then on.
 
         Args:
             name: Which one.
@@ -200,10 +218,9 @@ class ProfileBook(Mapping[str, Profile]):
             InputError: It is the default and no next one was named, or it is the built-in one.
         """
         self._must_have(name)
-        if name == builtin.NAME:
-            raise InputError.of(
-                "profile", f"{name} is built in and cannot be deleted", "set builtin = false"
-            )
+        if name == NAME:
+            fix = "set builtin = False"
+            raise InputError.of("profile", f"{name} is built in and cannot be deleted", fix)
         self._kept.must_stand_in_the_file(name)
         was_default = self.default == name
         others = f"name one of {', '.join(other for other in self if other != name)}"
@@ -213,6 +230,8 @@ class ProfileBook(Mapping[str, Profile]):
             raise InputError.of("next_default", f"is {name}, which is to be deleted", others)
         if next_default is not None:
             self._must_have(next_default)
+            self._kept.must_be_in_the_file("default", next_default)
+        dropped = [activity for activity, to in self.activities.items() if to == name]
 
         def change(data: BookData) -> None:
             del data.profiles[name]
@@ -220,10 +239,30 @@ class ProfileBook(Mapping[str, Profile]):
             if was_default or data.default == name:
                 data.default = next_default
 
-        self._kept.change(f"profiles.{name}", change)
-        self.secrets.forget(name)
+        with self.secrets.undone_on_error(name):
+            self.secrets.forget(name)
+            self._kept.change(f"profiles.{name}", change, lambda text: without(text, name))
         self._health.move(name, None)
-        return f"Deleted {name} with its secrets, for good. The default is {self._default_or_none}."
+        done = f"Deleted {name} with its secrets, for good. The default is {self._default_or_none}."
+        if dropped:
+            done += f" Mail of {', '.join(dropped)} goes through the default now."
+        return done + self.secrets.still_given(name)
+
+    def forget_secrets(self, name: str) -> str:
+        """Take the kept secrets of a profile away; the profile stays.
+
+        Returns:
+            What was done, in a sentence.
+
+        Raises:
+            UnknownNameError: There is no profile of that name.
+            InputError: The file with the secrets cannot be used, or saving is locked.
+        """
+        self._must_have(name)
+        self._kept.must_be_writable()
+        with self.secrets.undone_on_error(name):
+            self.secrets.forget(name)
+        return f"Forgot the secrets of {name}." + self.secrets.still_given(name)
 
     @property
     def _default_or_none(self) -> str:
@@ -232,11 +271,10 @@ class ProfileBook(Mapping[str, Profile]):
     def rename(self, old: str, new: str) -> None:
         """Call the profile *old* *new*; its secrets, activities and place as default go along."""
         self[old].replace(name=new)  # refuses what is no name
-        self._must_be_free(new)
-        if old == builtin.NAME:
-            raise InputError.of(
-                "profile", f"{old} is built in and keeps its name", "duplicate it instead"
-            )
+        must_be_free(new, (name for name in self if name != old or new == old))
+        if old == NAME:
+            fix = "duplicate it instead"
+            raise InputError.of("profile", f"{old} is built in and keeps its name", fix)
         self._kept.must_stand_in_the_file(old)
 
         def change(data: BookData) -> None:
@@ -245,12 +283,9 @@ class ProfileBook(Mapping[str, Profile]):
             data.activities = {a: new if p == old else p for a, p in data.activities.items()}
             data.default = new if data.default == old else data.default
 
-        # The headers are renamed in the text, so that comments stay where they are.
-        header = re.compile(
-            rf"^(\s*\[+\s*profiles\s*\.\s*){re.escape(old)}(?=\s*[.\]])", re.MULTILINE
-        )
-        self._kept.change(f"profiles.{old}", change, header.sub(rf"\g<1>{new}", self._kept.text))
-        self.secrets.move(old, new)
+        with self.secrets.undone_on_error(old, new):
+            self.secrets.move(old, new)
+            self._kept.change(f"profiles.{old}", change, lambda text: renamed(text, old, new))
         self._health.move(old, new)
 
     @hiding
@@ -265,8 +300,7 @@ class ProfileBook(Mapping[str, Profile]):
             The copy, saved.
         """
         source = self[name].without_secrets()
-        endings = ["_copied", *(f"_copied{n}" for n in range(2, len(self) + 3))]
-        free = next(n for n in (f"{name[: 50 - len(e)]}{e}" for e in endings) if n not in self)
+        free = free_name(name, tuple(self))
         copy = source.replace(name=free)
         if secret is not None:
             copy = copy.with_secrets(**dict.fromkeys(copy.connection.secret_fields[:1], secret))
@@ -315,8 +349,14 @@ class ProfileBook(Mapping[str, Profile]):
         return is_locked()
 
     def locked_by(self, field: str) -> str | None:
-        """The variable that gives *field* (such as ``profiles.team.sender``), or None."""
-        return self._kept.overlay.variable(*field.split("."))
+        """The variable that gives *field* (such as ``profiles.team.sender``), or None.
+
+        Secrets are asked for where they stand: ``profiles.team.connection.auth.password``.
+        """
+        parts = field.split(".")
+        if parts[0] == "profiles" and parts[-1] in SECRET_FIELDS and len(parts) > 2:
+            return self.secrets.given_by(parts[1], parts[-1])
+        return self._kept.overlay.variable(*parts)
 
     # --- in and out ---------------------------------------------------------------------------
 
@@ -329,23 +369,26 @@ class ProfileBook(Mapping[str, Profile]):
         return exchange.export_env(self, names)
 
     @hiding
-    def import_toml(self, text: str, *, replace: bool = False) -> list[str]:
-        """Save the profiles in *text*; give their names."""
+    def import_toml(self, text: str, *, replace: bool = False) -> exchange.Imported:
+        """Save the profiles in *text*; say which, and what else was in it."""
         return exchange.import_toml(self, text, replace=replace)
 
     @hiding
-    def import_env(self, lines: str, *, replace: bool = False) -> list[str]:
-        """Save the profiles that lines of environment variables describe; give their names."""
+    def import_env(self, lines: str, *, replace: bool = False) -> exchange.Imported:
+        """Save the profiles that lines of environment variables describe; say which."""
         return exchange.import_env(self, lines, replace=replace)
 
     # --- writing ------------------------------------------------------------------------------
 
-    def _lab_as_written(self, profile: Profile) -> builtin.LabProfile:
-        if builtin.NAME not in self:
-            raise self._unknown(builtin.NAME)
-        return builtin.LabProfile(**self._kept.without_given("lab", builtin.LabProfile.of(profile)))
+    def _lab_as_written(self, profile: Profile) -> LabProfile:
+        if NAME not in self:
+            raise self._unknown(NAME)
+        return LabProfile(**self._kept.without_given("lab", LabProfile.of(profile)))
 
     def _keep_secrets(self, profile: Profile) -> None:
+        old = self._kept.data.profiles.get(profile.name)
+        if old is not None and old.connection.binding != profile.connection.binding:
+            self.secrets.forget(profile.name)
         for field, secret in profile.secrets.items():
             self.secrets.put(profile.name, profile.connection.binding, secret, field)
 
@@ -353,15 +396,5 @@ class ProfileBook(Mapping[str, Profile]):
         if name not in self:
             raise self._unknown(name)
 
-    def _must_be_free(self, name: str) -> None:
-        if name in self or name == builtin.NAME:
-            raise InputError.of("name", f"{name!r} is taken", "choose another name")
-
     def _unknown(self, name: str) -> UnknownNameError:
-        if not len(self):
-            return UnknownNameError.of(
-                "profile", "none is configured", f"save one in {self.path} first"
-            )
-        close = get_close_matches(name, list(self), n=1)
-        fix = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(self)}"
-        return UnknownNameError.of("profile", f"{name!r} is not in {self.path}", fix)
+        return unknown(name, tuple(self), self.path)

@@ -1,4 +1,4 @@
-"""A profile book as TOML: read with the line of whatever is wrong, written with comments kept."""
+"""A profile book as TOML: read, with the line of whatever is wrong."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from smtp_lab.config._model import hiding
 from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import Overlay
@@ -19,9 +17,8 @@ from smtp_lab.config.profile import Profile, check_name
 from smtp_lab.config.secrets import SECRET_FIELDS, secret_variable
 from smtp_lab.errors import ConfigFileError, InputError, Problem
 
-__all__ = ("BookData", "activity_name", "parse", "read", "rewrite")
+__all__ = ("BookData", "activity_name", "build", "parse", "read")
 
-_HEADER = "Mail accounts of smtp_lab. Passwords are never kept here."
 _KEYS = ("default", "builtin", "lab", "policy", "activities", "contacts", "profiles")
 _TABLES = ("lab", "policy", "activities", "profiles")
 
@@ -113,7 +110,7 @@ def parse(text: str, path: Path, overlay: Overlay | None = None) -> BookData:
         raise ConfigFileError(str(path), number, [problem]) from None
     data = overlay.over(data) if overlay else data
     try:
-        return _build(data)
+        return build(data)
     except InputError as error:
         at = error.problems[0].field.split(".")
         # The file was read without the environment before: what is wrong now comes from there.
@@ -121,31 +118,6 @@ def parse(text: str, path: Path, overlay: Overlay | None = None) -> BookData:
             raise InputError(*(_in_environment(p, overlay) for p in error.problems)) from None
         problems = [Problem(_said(p.field), p.problem, p.fix) for p in error.problems]
         raise ConfigFileError(str(path), _line_of(text, at), problems) from None
-
-
-def rewrite(text: str, data: BookData) -> str:
-    """Make *text* say what *data* says, leaving comments, order and everything else in place.
-
-    Raises:
-        InputError: It is written in a way that cannot be changed line by line.
-    """
-    try:
-        document = tomlkit.parse(text)
-        if not text:
-            document.add(tomlkit.comment(_HEADER))
-            document.add(tomlkit.nl())
-        said = tomllib.loads(text)
-        # Names are left out: after a rename they do not lead anywhere yet.
-        names = {key: said.pop(key) for key in ("default", "activities") if key in said}
-        _update(document, data.to_dict(), _build(said).to_dict() | names)
-        changed = tomlkit.dumps(document)
-        if _build(tomllib.loads(changed)).to_dict() == data.to_dict():
-            return changed
-    # Where tomlkit meets a layout it cannot change, it raises many kinds of errors.
-    except (ValueError, LookupError, TypeError, AttributeError, tomlkit.exceptions.TOMLKitError):
-        pass
-    fix = "write it in tables such as [profiles.team.connection] and save again"
-    raise InputError.of("", "is written in a way that cannot be changed line by line", fix)
 
 
 def _in_environment(problem: Problem, overlay: Overlay) -> Problem:
@@ -160,7 +132,12 @@ def _body(profile: Profile) -> dict[str, Any]:
     return {key: value for key, value in profile.to_dict().items() if key != "name"}
 
 
-def _build(data: Mapping[str, Any]) -> BookData:
+def build(data: Mapping[str, Any]) -> BookData:
+    """The book that *data*, as TOML gives it, describes.
+
+    Raises:
+        InputError: Something cannot be used; the field is named by its whole path.
+    """
     for key in data:
         if key not in _KEYS:
             fix = f"known are {', '.join(_KEYS)}; profiles stand in tables such as [profiles.team]"
@@ -173,6 +150,9 @@ def _build(data: Mapping[str, Any]) -> BookData:
     book.policy = _within("policy", lambda: Policy(**data.get("policy", {})))
     book.contacts = tuple(_contacts(data.get("contacts", [])))
     for name, body in data.get("profiles", {}).items():
+        if twin := next((n for n in book.profiles if n.lower() == str(name).lower()), None):
+            problem = f"differs from {twin!r} in nothing but capitals"
+            raise InputError.of(f"profiles.{name}", problem, "rename one of them")
         book.profiles[name] = _within(f"profiles.{name}", lambda n=name, b=body: _profile(n, b))
     # The built-in profile may be named even where it is switched off: the book passes over it then.
     names = [*book.profiles, NAME]
@@ -233,7 +213,7 @@ def _contacts(data: Any) -> Iterator[Contact]:
 def _profile(name: str, body: Any) -> Profile:
     if not isinstance(body, Mapping):
         raise InputError.of("", "is not a table", f"write it as [profiles.{name}]")
-    if name == NAME:
+    if name.lower() == NAME:
         raise InputError.of(
             "", "is the name of the built-in profile", "choose another name, or write [lab]"
         )
@@ -284,37 +264,3 @@ def _line_of(text: str, path: list[str]) -> int | None:
         if path[: len(here)] == here and (best is None or len(here) > best[0]):
             best = (len(here), number)
     return best[1] if best else None
-
-
-def _update(table: Any, new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
-    """Make *table*, which says *old*, say *new*; what is the same in both is not touched."""
-    # Another type has other fields: then also those go that stand there at their default.
-    gone = set(old) if new.get("type") == old.get("type") else set(table)
-    for key in [key for key in table if key in gone and key not in new]:
-        del table[key]
-    for key, value in new.items():
-        if key in table and (table[key] == value or (key in old and old[key] == value)):
-            continue
-        if isinstance(value, Mapping) and isinstance(table.get(key), dict):
-            _update(table[key], value, old.get(key, {}))
-        elif key == "profiles":
-            profiles = tomlkit.table(is_super_table=True)
-            for name, one in value.items():
-                profiles[name] = one
-            table[key] = profiles
-        else:
-            table[key] = _item(value, inline=isinstance(table, tomlkit.items.InlineTable))
-
-
-def _item(value: Any, *, inline: bool) -> Any:
-    if isinstance(value, Mapping) and inline:
-        made = tomlkit.inline_table()
-        for key, one in value.items():
-            made[key] = _item(one, inline=True)
-        return made
-    if inline or not isinstance(value, list) or not value or not isinstance(value[0], Mapping):
-        return tomlkit.item(value)
-    tables = tomlkit.aot()
-    for one in value:
-        tables.append(tomlkit.item(one))
-    return tables

@@ -85,8 +85,8 @@ def retract(connection: SmtpConnection) -> None:
 
 
 def announced(host: str, port: int) -> bool:
-    """Whether *host* and *port* are those of a sink of this process."""
-    return any((c.host, c.port) == (host, port) for c in _running)
+    """Whether a sink is at *host* and *port*: one of this process, or where ``lab`` leads to."""
+    return any((c.host, c.port) == (host, port) for c in (*_running, _usual()))
 
 
 def _usual() -> SmtpConnection:

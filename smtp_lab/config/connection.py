@@ -35,6 +35,9 @@ CLOUDS = {
 """Hosts of Microsoft Graph by cloud (learn.microsoft.com/graph/deployments)."""
 
 
+_DAY = 86_400  # seconds
+
+
 def is_loopback(host: str) -> bool:
     """Whether *host* names this machine."""
     try:
@@ -64,7 +67,9 @@ class SmtpConnection(Model):
         ca_file: PEM file of the authority to trust instead of the system's; ``~`` is the home
             folder.
         ehlo_name: What the client calls itself: a host name or an address in brackets.
-        timeout: Seconds to wait for each answer, and ten times that for the whole dialogue.
+        timeout: Seconds to wait for each answer.
+        connect_timeout: Seconds to wait for the connection; by default as `timeout`.
+        total_timeout: Seconds for the whole dialogue; by default ten times `timeout`.
         auth: `NoAuth`, `BasicAuth` or `OAuth2`.
     """
 
@@ -77,6 +82,8 @@ class SmtpConnection(Model):
     ca_file: str | None = None
     ehlo_name: str | None = None
     timeout: float = 20.0
+    connect_timeout: float | None = None
+    total_timeout: float | None = None
     auth: Annotated[NoAuth | BasicAuth | OAuth2, Field(discriminator="type")] = NoAuth()
 
     @field_validator("host")
@@ -126,10 +133,17 @@ class SmtpConnection(Model):
             raise ValueError(f"{value!r} is no name for EHLO; {fix}")
         return value
 
-    @field_validator("timeout")
+    @field_validator("timeout", "connect_timeout")
     @classmethod
-    def _check_timeout(cls, value: float) -> float:
-        return check_timeout(value)
+    def _check_timeout(cls, value: float | None) -> float | None:
+        return value if value is None else check_timeout(value)
+
+    @field_validator("total_timeout")
+    @classmethod
+    def _check_total_timeout(cls, value: float | None) -> float | None:
+        if value is not None and not 0 < value <= _DAY:
+            raise ValueError("is not between 0 and 86400 seconds; 200 suits most servers")
+        return value
 
     @property
     def trusted(self) -> Path | None:

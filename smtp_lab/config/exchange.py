@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.config._model import hiding
-from smtp_lab.config.bookfile import BookData, parse, rewrite
+from smtp_lab.config.bookedit import rewrite
+from smtp_lab.config.bookfile import BookData, parse
 from smtp_lab.config.builtin import NAME
 from smtp_lab.config.environment import PREFIX, Overlay
 from smtp_lab.config.profile import Profile
@@ -18,7 +20,24 @@ from smtp_lab.errors import InputError
 if TYPE_CHECKING:
     from smtp_lab.config.book import ProfileBook
 
-__all__ = ("export_env", "export_toml", "import_env", "import_toml")
+__all__ = ("Imported", "export_env", "export_toml", "import_env", "import_toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        names: The profiles that were saved.
+        left_out: What else stood there and was not taken: it belongs to a whole book.
+    """
+
+    names: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        said = f"Imported {', '.join(self.names) or 'nothing'}."
+        return said + (f" Left out: {', '.join(self.left_out)}." if self.left_out else "")
 
 
 def export_toml(book: ProfileBook, names: Iterable[str] | None = None) -> str:
@@ -41,14 +60,10 @@ def export_env(book: ProfileBook, names: Iterable[str] | None = None) -> str:
 
     Raises:
         UnknownNameError: There is no profile of one of the *names*.
-        InputError: A name cannot be told from the rest of a variable, or from another name.
+        InputError: A name cannot be told from the rest of a variable.
     """
     lines = []
-    chosen = _chosen(book, names)
-    if len({name.lower() for name in chosen}) < len(chosen):
-        fix = "rename one of them, or export as TOML"
-        raise InputError.of("name", "differs in nothing but capitals between two profiles", fix)
-    for name, profile in chosen.items():
+    for name, profile in _chosen(book, names).items():
         body = {key: value for key, value in profile.to_dict().items() if key != "name"}
         for path, value in _leaves(body):
             lines.append(f"{_variable('profiles', name, *path)}={shlex.quote(_text(value))}")
@@ -56,7 +71,7 @@ def export_env(book: ProfileBook, names: Iterable[str] | None = None) -> str:
 
 
 @hiding
-def import_toml(book: ProfileBook, text: str, *, replace: bool = False) -> list[str]:
+def import_toml(book: ProfileBook, text: str, *, replace: bool = False) -> Imported:
     """Save the profiles in *text* in *book*.
 
     Args:
@@ -65,17 +80,19 @@ def import_toml(book: ProfileBook, text: str, *, replace: bool = False) -> list[
         replace: Whether profiles of the same name are replaced.
 
     Returns:
-        Their names.
+        Their names, and what else *text* holds: a policy, contacts and the rest stay as they are.
 
     Raises:
         ConfigFileError: *text* cannot be used.
         InputError: A name is taken; nothing was saved.
     """
-    return _save(book, parse(text, Path("the imported text")).profiles, replace=replace)
+    data = parse(text, Path("the imported text"))
+    names = _save(book, data.profiles, replace=replace)
+    return Imported(names, tuple(key for key in data.to_dict() if key != "profiles"))
 
 
 @hiding
-def import_env(book: ProfileBook, lines: str, *, replace: bool = False) -> list[str]:
+def import_env(book: ProfileBook, lines: str, *, replace: bool = False) -> Imported:
     """Save the profiles that *lines*, as `export_env` gives them, describe; see `import_toml`."""
     given: dict[str, str] = {}
     try:
@@ -96,17 +113,20 @@ def import_env(book: ProfileBook, lines: str, *, replace: bool = False) -> list[
         if variable.upper().startswith(f"{PREFIX}PROFILES__"):
             given[variable] = value
     found = parse("", Path("the imported lines"), Overlay(given)).profiles
-    return _save(book, found, replace=replace)
+    return Imported(_save(book, found, replace=replace))
 
 
-def _save(book: ProfileBook, found: Mapping[str, Profile], *, replace: bool) -> list[str]:
-    taken = [name for name in found if name in book]
+def _save(book: ProfileBook, found: Mapping[str, Profile], *, replace: bool) -> tuple[str, ...]:
+    # The environment knows no case: a name comes back as the book has it.
+    here = {name.lower(): name for name in book}
+    taken = [name for name in found if name.lower() in here]
     if taken and not replace:
         are = "is" if len(taken) == 1 else "are"
         fix = "rename it, or import with replace=True"
         raise InputError.of("name", f"{', '.join(taken)} {are} taken", fix)
-    book.save_all(found.values())
-    return list(found)
+    profiles = [p.replace(name=here.get(name.lower(), name)) for name, p in found.items()]
+    book.save_all(profiles)
+    return tuple(p.name for p in profiles)
 
 
 def _variable(*path: str) -> str:

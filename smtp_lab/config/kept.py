@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from smtp_lab.config._model import Model, hiding
-from smtp_lab.config.bookfile import BookData, parse, read, rewrite
-from smtp_lab.config.environment import Overlay, is_locked
+from smtp_lab.config.bookedit import rewrite
+from smtp_lab.config.bookfile import BookData, parse, read
+from smtp_lab.config.builtin import NAME
+from smtp_lab.config.environment import PREFIX, Overlay, is_locked
 from smtp_lab.config.paths import one_writer, write_private
 from smtp_lab.config.profile import Profile
 from smtp_lab.errors import ConfigFileError, InputError, Problem
@@ -51,13 +54,18 @@ class KeptBook:
         self.data = parse(text, self.path, overlay) if overlay else deepcopy(written)
         self.text, self.written, self.overlay = text, written, overlay
 
-    def change(self, field: str, change: Callable[[BookData], None], base: str = "") -> None:
+    def change(
+        self,
+        field: str,
+        change: Callable[[BookData], None],
+        edit: Callable[[str], str] | None = None,
+    ) -> None:
         """Write the file anew, all of it or nothing.
 
         Args:
             field: What is changed, such as ``default``.
             change: Makes the change in what the file says.
-            base: The text to start from; by default what was read.
+            edit: Makes a part of the change in the text itself, where that keeps more comments.
 
         Raises:
             ConfigFileError: The file was changed elsewhere since it was read, or cannot be
@@ -69,7 +77,7 @@ class KeptBook:
         data = deepcopy(self.written)
         change(data)
         try:
-            text = rewrite(base or self.text, data)
+            text = self._rewritten(data, edit)
         except InputError as error:
             raise ConfigFileError(str(self.path), None, error.problems) from None
         # What could not be opened again, since the environment names what goes, is not written.
@@ -84,6 +92,13 @@ class KeptBook:
             fix = "choose another file with SMTP_LAB_CONFIG"
             raise self._bad(f"cannot be written ({error.strerror})", fix) from None
         self.reload()
+
+    def _rewritten(self, data: BookData, edit: Callable[[str], str] | None) -> str:
+        if edit is not None:
+            # What the edit spoilt, in a layout it does not know, is done the usual way.
+            with suppress(InputError, ValueError):
+                return rewrite(edit(self.text), data)
+        return rewrite(self.text, data)
 
     def as_written(self, profile: Profile) -> Profile:
         """*profile* as the file is to have it: without secrets and what the environment gives.
@@ -108,6 +123,10 @@ class KeptBook:
             m.model_dump(mode="json")
             for m in (model, getattr(self.data, section), getattr(self.written, section))
         )
+        # A field that was not named in the new value is not meant to change what is given.
+        for path, _ in self.overlay.locked(section):
+            if path and path[0] in effective and path[0] not in model.model_fields_set:
+                new[path[0]] = effective[path[0]]
         return self.overlay.as_written((section,), new, effective, written)
 
     def must_be_writable(self) -> None:
@@ -133,6 +152,13 @@ class KeptBook:
                 raise InputError.of(
                     f"profiles.{name}", f"is given by {variable}", "change it there"
                 )
+
+    def must_be_in_the_file(self, field: str, name: str) -> None:
+        """Refuse *name* as the value of *field* where only the environment knows the profile."""
+        if name != NAME and name not in self.written.profiles:
+            variable = PREFIX + field.upper().replace(".", "__")
+            problem = f"cannot be {name!r} in the file: that profile stands in the environment only"
+            raise InputError.of(field, problem, f"set {variable}={name} there")
 
     def _bad(self, problem: str, fix: str) -> ConfigFileError:
         return ConfigFileError(str(self.path), None, [Problem("", problem, fix)])

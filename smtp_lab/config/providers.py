@@ -10,6 +10,7 @@ from functools import cache
 from html import escape
 from typing import Any
 
+from smtp_lab.config._model import hiding
 from smtp_lab.config.address import check_address
 from smtp_lab.config.auth import BasicAuth, OAuth2
 from smtp_lab.config.connection import GraphConnection, Security, SmtpConnection, is_loopback
@@ -26,6 +27,7 @@ __all__ = (
     "provider",
     "provider_at",
     "provider_for",
+    "provider_near",
     "providers",
 )
 
@@ -139,6 +141,7 @@ class Provider:
     api_url_me: str = ""
     steps: tuple[str, ...] = ()
 
+    @hiding
     def profile(
         self,
         name: str | None = None,
@@ -226,6 +229,13 @@ class Provider:
             "mechanism": "XOAUTH2" if "XOAUTH2" in self.oauth["mechanisms"] else "auto",
         }
         return OAuth2(**(given | more))
+
+    @property
+    def zones(self) -> frozenset[str]:
+        """The domains its own servers are in, as far as the facts say."""
+        hosts = [e.host for e in self.endpoints if "{region}" not in e.host]
+        around = [h.partition(".")[2] for h in hosts if h.count(".") > 1 and not is_loopback(h)]
+        return frozenset((*self.domains, *self.mx, *around))
 
     @property
     def origin(self) -> str:
@@ -364,6 +374,15 @@ def provider_at(host: str) -> Provider | None:
                 region and wanted.startswith(before) and wanted.endswith(after)
             ):
                 return candidate
+    return None
+
+
+def provider_near(host: str) -> Provider | None:
+    """The provider in whose domains *host* lies, be it none of its servers for sending; or None."""
+    wanted = host.casefold().removesuffix(".")
+    for candidate in providers():
+        if any(wanted == known or wanted.endswith(f".{known}") for known in candidate.zones):
+            return candidate
     return None
 
 

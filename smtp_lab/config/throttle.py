@@ -36,7 +36,7 @@ class Throttle:
     def take(self, action: str, profile: Profile) -> None:
         """Count one *action*, ``test`` or ``save``, on the server of *profile*.
 
-        A sink of this process is exempt.
+        The sinks of this process are exempt, and so is where ``smtp-lab sink`` listens.
 
         Raises:
             InputError: There were too many; the message says when it goes on.

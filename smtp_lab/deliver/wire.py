@@ -54,7 +54,7 @@ class Client(smtplib.SMTP):
         name = connection.ehlo_name or "[127.0.0.1]"
         super().__init__(local_hostname=name, timeout=connection.timeout)
         self.connection, self.transcript, self._mask = connection, transcript, mask
-        self._end = time.monotonic() + connection.timeout * _WHOLE
+        self._end = time.monotonic() + (connection.total_timeout or connection.timeout * _WHOLE)
         self._buffer = bytearray()
         self._hidden = False
 
@@ -68,7 +68,8 @@ class Client(smtplib.SMTP):
         """
         host, port, security = self.connection.host, self.connection.port, self.connection.security
         self.transcript.add("*", f"connecting to {self.connection.endpoint}")
-        self.sock = socket.create_connection((host, port), self._time_left())
+        patience = self.connection.connect_timeout or self.connection.timeout
+        self.sock = socket.create_connection((host, port), min(patience, self._time_left()))
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if security == "implicit":

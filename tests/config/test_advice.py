@@ -56,16 +56,20 @@ CASES = {
         [smtp(), smtp(security="tls-if-offered", host="127.0.0.1")],
     ),
     "port_and_security": (
-        [smtp(port=465), smtp(port=587, security="implicit"), smtp(port=25, security="implicit"), smtp(port=465, security="tls-if-offered"), smtp(port=2465)],
-        [smtp(), smtp(port=465, security="implicit"), smtp(port=2525), smtp(port=587, security="tls-if-offered"), smtp(port=1025, security="implicit"), smtp(port=465, host="127.0.0.1"), smtp(port=465, security="none")],
+        [smtp(port=465), smtp(port=465, security="none"), smtp(port=587, security="none"), smtp(port=587, security="implicit"), smtp(port=25, security="implicit"), smtp(port=465, security="tls-if-offered"), smtp(port=2465)],
+        [smtp(), smtp(port=465, security="implicit"), smtp(port=2525), smtp(port=587, security="tls-if-offered"), smtp(port=1025, security="implicit"), smtp(port=465, host="127.0.0.1"), smtp(port=25, security="none")],
     ),
     "port_25": (
         [smtp(port=25), smtp(port=25, security="none")],
         [smtp(), smtp(port=25, host="localhost")],
     ),
+    "reading_port": (
+        [smtp(port=143), smtp(host="imap.gmail.com", port=993, security="implicit")],
+        [smtp(), smtp(port=993, host="127.0.0.1")],
+    ),
     "no_such_endpoint": (
-        [smtp(**GMAIL, port=2525, auth=BASIC), smtp(**GMAIL, security="implicit", auth=BASIC), smtp(host="email-smtp.eu-west-1.amazonaws.com", port=26)],
-        [smtp(**GMAIL, auth=BASIC), smtp(**GMAIL, port=465, security="implicit"), smtp(port=2525), smtp(host="SMTP.Gmail.com."), smtp(host="smtp.gmail.com", security="tls-if-offered"), smtp(host="email-smtp.eu-west-1.amazonaws.com"), smtp(host="127.0.0.1", port=4711)],
+        [smtp(host="imap.gmail.com"), smtp(host="smtp.google.com"), smtp(host="Gmail.com."), smtp(**GMAIL, port=2525, auth=BASIC), smtp(**GMAIL, security="implicit", auth=BASIC), smtp(host="email-smtp.eu-west-1.amazonaws.com", port=26)],
+        [smtp(**GMAIL, auth=BASIC), smtp(**GMAIL, port=465, security="implicit"), smtp(port=2525), smtp(host="SMTP.Gmail.com."), smtp(host="smtp.gmail.com", security="tls-if-offered"), smtp(host="email-smtp.eu-west-1.amazonaws.com"), smtp(host="127.0.0.1", port=4711), smtp(host="ec2-1.compute.amazonaws.com"), smtp(host="notgmail.com")],
     ),
     "password_kind": (
         [smtp(**GMAIL, auth=BASIC), smtp(host="smtp.sendgrid.net", auth=BASIC)],

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import smtp_lab as lab
 from smtp_lab.config.policy import Contact, Policy
-from smtp_lab.config.secrets import SecretStore
+from smtp_lab.config.secret_store import SecretStore
 from smtp_lab.errors import ConfigFileError, InputError, UnknownNameError
 
 TEAM = """\
@@ -579,7 +579,10 @@ class TestDeleting:
         book.set_activity("report", "team")
         book.set_activity("news", "other")
         said = book.delete("team")
-        assert said == "Deleted team with its secrets, for good. The default is lab."
+        assert said == (
+            "Deleted team with its secrets, for good. The default is lab."
+            " Mail of report goes through the default now."
+        )
         again = lab.ProfileBook(path, secrets=book.secrets)
         for read in (book, again):
             assert list(read) == ["lab", "other"]
@@ -590,7 +593,7 @@ class TestDeleting:
 
     def test_the_built_in_one_stays(self, path):
         """lab cannot be deleted, and the sentence says how to switch it off."""
-        with pytest.raises(InputError, match="built in and cannot be deleted; set builtin = false"):
+        with pytest.raises(InputError, match="built in and cannot be deleted; set builtin = False"):
             many(path).delete("lab")
 
     def test_an_unknown_one_is_a_suggestion(self, path):
@@ -610,6 +613,31 @@ class TestDeleting:
         book.delete("team")
         assert "# mine" in path.read_text(encoding="utf-8")
         assert "[profiles.other] # his\n" in path.read_text(encoding="utf-8")
+
+    def test_its_own_comment_goes_and_the_neighbour_s_stays(self, path):
+        """A comment above a table belongs to that table, whatever its header looks like."""
+        body = TEAM.partition("\n")[2]
+        one, two, three = (body.replace("profiles.team", f"profiles.{n}") for n in ("a", "b", "c"))
+        text = (
+            f"# All of us.\n\n# the first\n[profiles.a]\n{one}\n"
+            f"# the second\n# (in two lines)\n[profiles.'b']\n{two}\n# the third\n[profiles.c]\n{three}"
+        )
+        book = many(path, text=text)
+        book.delete("b")
+        left = path.read_text(encoding="utf-8")
+        assert "# All of us.\n\n# the first\n[profiles.a]\n" in left
+        assert "# the third\n[profiles.c]\n" in left
+        assert "second" not in left
+        assert "two lines" not in left
+
+    def test_what_looks_like_a_header_in_a_text_is_none(self, path):
+        """A description of several lines may quote a book."""
+        book = many(path, "a", "b")
+        book.save(profile("a", description="see\n# mine\n[profiles.b]\nsender = 1"))
+        book.delete("b")
+        assert book["a"].description == "see\n# mine\n[profiles.b]\nsender = 1"
+        book.rename("a", "c")
+        assert list(lab.ProfileBook.open(path)) == ["lab", "c"]
 
 
 class TestDuplicating:
@@ -794,6 +822,83 @@ connection = { host = "h" }
         with pytest.raises(InputError, match="'lab' is not in"):
             book.save(profile("lab"))
         assert list(lab.ProfileBook.open(path)) == ["team"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '# one\n["profiles" . \'team\'] # two\n{body}# three\n[profiles."team".connection]\n{more}',
+            '[profiles]\n# one\n"team".sender = "a@example.com" # two\n# three\nteam.connection.host = "h"\n',
+            '# one\nprofiles.team.sender = "a@example.com" # two\n# three\nprofiles.team.connection.host = "h"\n',
+            '# one\n[profiles] # two\nteam = {{ sender = "a@example.com", connection = {{ host = "h" }} }} # three\n',
+        ],
+    )
+    def test_comments_stay_however_the_name_is_written(self, path, text):
+        """Quoted headers, dotted keys and tables in a line keep their comments."""
+        body, more = 'sender = "a@example.com"\n', 'host = "h"\n'
+        book = many(path, text=text.format(body=body, more=more))
+        book.rename("team", "crew")
+        left = path.read_text(encoding="utf-8")
+        assert [word in left for word in ("# one", "# two", "# three")] == [True] * 3
+        assert list(lab.ProfileBook.open(path)) == ["lab", "crew"]
+
+    def test_capitals_alone_may_change(self, path):
+        """team can become Team, with its secret."""
+        book = many(path, "team")
+        book.save(profile().with_password("sesame"))
+        book.rename("team", "Team")
+        assert book["Team"].password.reveal() == "sesame"
+
+
+class TestNamesInCapitals:
+    """The environment knows no case, so names differ in more than that."""
+
+    @pytest.mark.parametrize(
+        "action",
+        [
+            lambda b: b.save(profile("Team")),
+            lambda b: b.rename("other", "TEAM"),
+            lambda b: b.save_all([profile("new"), profile("NEW")]),
+            lambda b: b.save(profile("Lab")),
+            lambda b: b.import_toml(b.export_toml(["team"]).replace("team", "tEAM")),
+        ],
+    )
+    def test_a_twin_is_refused(self, path, action):
+        """Two names that differ in nothing but capitals would share their passwords."""
+        book = many(path, "team", "other")
+        before = path.read_bytes()
+        with pytest.raises(InputError, match=r"is taken|are taken"):
+            action(book)
+        assert path.read_bytes() == before
+
+    def test_a_copy_finds_a_free_name(self, path):
+        """duplicate() passes over names that are taken in other letters."""
+        assert many(path, "team", "Team_COPIED").duplicate("team").name == "team_copied2"
+
+    def test_a_file_with_twins_is_refused_with_the_line(self, path):
+        """Written by hand, the second of them is named."""
+        text = TEAM + TEAM.replace("profiles.team", "profiles.Team")
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigFileError, match="differs from 'team' in nothing") as caught:
+            lab.ProfileBook.open(path)
+        assert caught.value.line == TEAM.count("\n") + 1
+
+
+class TestSettingsOfTheBook:
+    """What belongs to no profile is changed by name."""
+
+    def test_the_built_in_profile_is_switched_off_and_on(self, path):
+        """builtin is a property, and in the file."""
+        book = many(path, "team")
+        assert book.builtin is True
+        book.builtin = False
+        assert list(lab.ProfileBook(str(path))) == ["team"]
+        book.builtin = True
+        assert list(book) == ["lab", "team"]
+
+    def test_activities_are_changed_with_set_activity_only(self, path):
+        """A change to what activities gives is an error, not lost."""
+        with pytest.raises(TypeError):
+            many(path).activities["report"] = "lab"
 
 
 class TestActivities:

@@ -7,7 +7,7 @@ import pytest
 import smtp_lab as lab
 from smtp_lab.config.environment import Overlay
 from smtp_lab.config.paths import config_file
-from smtp_lab.config.secrets import SecretStore
+from smtp_lab.config.secret_store import SecretStore
 from smtp_lab.errors import InputError, UnknownNameError
 
 BOOK = """\
@@ -150,7 +150,7 @@ class TestLocked:
             ("SMTP_LAB_ACTIVITIES__REPORT", "Other", lambda b: b.set_activity("report", "team")),
             ("SMTP_LAB_ACTIVITIES__REPORT", "Other", lambda b: b.delete("Other")),
             ("SMTP_LAB_ACTIVITIES__REPORT", "Other", lambda b: b.rename("Other", "another")),
-            ("SMTP_LAB_POLICY__ENCRYPTED_ONLY", "true", lambda b: setattr(b, "policy", lab.Policy())),
+            ("SMTP_LAB_POLICY__ENCRYPTED_ONLY", "true", lambda b: setattr(b, "policy", lab.Policy(encrypted_only=False))),
             ("SMTP_LAB_LAB__DISPLAY_NAME", "Env", lambda b: b.save(b["lab"].replace(sender="Me <lab@example.com>"))),
             (SENDER, "env@example.com", lambda b: b.rename("team", "crew")),
             (SENDER, "env@example.com", lambda b: b.delete("team", next_default="lab")),
@@ -191,12 +191,36 @@ class TestLocked:
         opened.save(opened.duplicate("ci").replace(description="mine"))
         assert opened["ci_copied"].description == "mine"
 
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda b: setattr(b, "default", "ci"), "set SMTP_LAB_DEFAULT=ci there"),
+            (lambda b: b.set_activity("report", "ci"), "set SMTP_LAB_ACTIVITIES__REPORT=ci there"),
+        ],
+    )
+    def test_the_file_names_no_profile_it_does_not_have(self, book, change, words):
+        """A default or activity that only the environment could follow belongs there, too."""
+        opened = book(
+            SMTP_LAB_PROFILES__CI__SENDER="ci@example.com",
+            SMTP_LAB_PROFILES__CI__CONNECTION__HOST="mx.example.org",
+        )
+        assert words in refused(lambda: change(opened))
+        assert opened.path.read_text(encoding="utf-8") == BOOK
+
+    def test_a_new_policy_leaves_alone_what_it_does_not_name(self, book):
+        """What the environment gives and the new policy does not name stays given."""
+        opened = book(SMTP_LAB_POLICY__ENCRYPTED_ONLY="true")
+        opened.policy = lab.Policy(suggestions="none")
+        assert (opened.policy.encrypted_only, opened.policy.suggestions) == (True, "none")
+        assert opened.policy.approved_domains == ()
+        assert "encrypted_only" not in opened.path.read_text(encoding="utf-8")
+
     def test_a_password_of_the_environment_is_not_kept_elsewhere(self, book):
         """Saving a profile does not copy the variable's password into the store."""
         opened = book(SMTP_LAB_PROFILES__TEAM__PASSWORD="sesame")
         opened.save(opened["team"].replace(description="x"))
         assert opened["team"].password.reveal() == "sesame"
-        assert opened.secrets._memory._kept == {}
+        assert opened.secrets._memory._all == {}
 
 
 class TestBadValues:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import smtp_lab as lab
-from smtp_lab.config.secrets import SecretStore
+from smtp_lab.config.secret_store import SecretStore
 from smtp_lab.errors import ConfigFileError, InputError, UnknownNameError
 
 CANARY = "c4nary-Sesame"
@@ -93,7 +93,7 @@ class TestBothWays:
         """Profiles of every kind are the same in another book, without their secrets."""
         text = self.out(kind, book())
         other = book("other.toml", [])
-        assert sorted(self.take(kind, other, text)) == sorted(bare())
+        assert sorted(self.take(kind, other, text).names) == sorted(bare())
         assert own(other) == bare()
         assert own(lab.ProfileBook(other.path, secrets=SecretStore())) == bare()
 
@@ -110,7 +110,7 @@ class TestBothWays:
         """Only those that are named go; an unknown one is a sentence, lab is in every book."""
         full = book()
         text = self.out(kind, full, ["graph", "team"])
-        assert sorted(self.take(kind, book("other.toml", []), text)) == ["graph", "team"]
+        assert sorted(self.take(kind, book("other.toml", []), text).names) == ["graph", "team"]
         with pytest.raises(UnknownNameError, match="did you mean 'team'"):
             self.out(kind, full, ["taem"])
         with pytest.raises(InputError, match="lab is built in and every book has it"):
@@ -118,7 +118,8 @@ class TestBothWays:
 
     def test_nothing_is_nothing(self, kind):
         """An empty book exports nothing that would import anything."""
-        assert self.take(kind, book("other.toml", []), self.out(kind, book(profiles=[]))) == []
+        nothing = self.take(kind, book("other.toml", []), self.out(kind, book(profiles=[])))
+        assert (nothing.names, str(nothing)) == ((), "Imported nothing.")
 
     def test_a_taken_name_saves_nothing(self, kind):
         """Names that are there are named, and no profile is saved; replace=True replaces."""
@@ -158,7 +159,7 @@ class TestBothWays:
         """An import of many servers is one step, not many saves."""
         many = [basic(f"p{n}", connection=lab.SmtpConnection(host=f"h{n}.test")) for n in range(40)]
         text = self.out(kind, book("many.toml", many))
-        assert len(self.take(kind, book("other.toml", []), text)) == 40
+        assert len(self.take(kind, book("other.toml", []), text).names) == 40
 
 
 @given(
@@ -235,12 +236,12 @@ class TestLines:
     def test_lines_as_people_write_them(self):
         """Comments, export, blank lines and small letters are taken; other variables are not."""
         other = book(profiles=[])
-        names = other.import_env(
+        done = other.import_env(
             "# mine\n\nexport SMTP_LAB_PROFILES__A__SENDER='Ann <a@example.com>' # me\n"
             'smtp_lab_profiles__a__connection__host="h"\nPATH=/bin SMTP_LAB_LOCKED=1\n'
             "SMTP_LAB_DEFAULT=nobody\n"
         )
-        assert names == ["a"]
+        assert done.names == ("a",)
         assert other["a"].sender == "Ann <a@example.com>"
 
     def test_a_password_among_them_is_left_out(self):
@@ -289,12 +290,30 @@ class TestLines:
             odd.export_env()
         assert name in odd.export_toml()
 
-    def test_names_that_differ_in_capitals_are_refused(self):
-        """The environment knows no case, so two such profiles cannot both go."""
-        odd = book("odd.toml", [basic("Team"), basic("team")])
-        with pytest.raises(InputError, match="capitals"):
-            odd.export_env()
-        assert odd.export_env(["Team"]).startswith("SMTP_LAB_PROFILES__TEAM__SENDER=")
+    def test_a_name_comes_back_as_the_book_has_it(self):
+        """The environment knows no case: Team is replaced, no second team is made."""
+        here = book("here.toml", [basic("Team")])
+        lines = here.export_env().replace("mx.example.com", "mx.example.org")
+        assert here.import_env(lines, replace=True).names == ("Team",)
+        assert list(own(here)) == ["Team"]
+        assert here["Team"].connection.host == "mx.example.org"
+        with pytest.raises(InputError, match="team is taken"):
+            here.import_env(lines)
+
+    def test_what_belongs_to_a_whole_book_is_left_out_and_named(self):
+        """Policy, default, contacts and activities of the text change nothing, and are said."""
+        here = book("here.toml", [])
+        text = book().export_toml(["team"])
+        whole = (
+            f'default = "team"\n[policy]\nencrypted_only = true\n[activities]\na = "team"\n{text}'
+        )
+        done = here.import_toml(whole)
+        assert str(done) == "Imported team. Left out: default, policy, activities."
+        assert (here.policy.encrypted_only, here.default, dict(here.activities)) == (
+            False,
+            "lab",
+            {},
+        )
 
 
 class TestNoTraceback:

@@ -629,7 +629,7 @@ class TestOAuth2:
     def test_what_is_no_scope_is_refused(self, typed):
         """Only the characters of RFC 6749 go into the request."""
         sentence = refused(lambda: oauth(scopes=typed))["scopes"]
-        assert "which is no scope; separate scopes by spaces" in sentence
+        assert "holds what is no scope; separate scopes by spaces" in sentence
         assert sentence.isprintable()
 
     @pytest.mark.parametrize("field", ["token_url", "auth_url", "device_url"])

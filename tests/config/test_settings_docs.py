@@ -8,7 +8,8 @@ import pytest
 from settings_docs import PAGE, page
 
 from smtp_lab.config.environment import Overlay
-from smtp_lab.config.secrets import SECRET_FIELDS, SecretStore
+from smtp_lab.config.secret_store import SecretStore
+from smtp_lab.config.secrets import SECRET_FIELDS
 
 
 def test_the_page_is_what_the_models_give():

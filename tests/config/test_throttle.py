@@ -110,6 +110,11 @@ class TestCounting:
         retract(sink.connection)
         assert count(throttle, one=sink) == LIMITS["test"]
 
+    def test_so_is_a_sink_of_another_process(self, throttle):
+        """Where the built-in profile leads to, ``smtp-lab sink`` listens: it is exempt, too."""
+        there = lab.ProfileBook.open()["lab"]
+        assert count(throttle, one=there) == 100
+
     def test_another_port_of_this_machine_is_not(self, throttle):
         """Only the sink's own port is exempt: the rest of this machine is not to be scanned."""
         announce(profile("127.0.0.1", 4711).connection)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+import socket
 import ssl
+import time
 from base64 import b64decode, b64encode
 from email.message import EmailMessage
 from email.mime.text import MIMEText
@@ -203,6 +206,48 @@ class TestConnection:
         )
         lab.send(a_message(), profile=account)
         assert sink.inbox[-1].session.ehlo == "host.example.com"
+
+    def test_the_whole_dialogue_has_a_limit_of_its_own(self):
+        """A server that is never late, but never done either, is left when the time is up."""
+
+        def script(conn):
+            while True:
+                conn.send("220-not yet")
+                time.sleep(0.05)
+
+        with Server(script) as server:
+            slow = profile(server)
+            slow = slow.replace(
+                connection=slow.connection.replace(timeout=600, total_timeout=0.3)
+            ).with_password(PASSWORD)
+            delivery = lab.send_test(slow, to="you@example.com")
+        assert (delivery.ok, delivery.stage) == (False, "greeting")
+        assert 2 < len(delivery.transcript) < 20
+
+    def test_a_connection_that_is_not_made_has_a_limit_of_its_own(self):
+        """A server whose queue is full is given up after connect_timeout."""
+        with socket.socket() as full, contextlib.ExitStack() as waiting:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            for _ in range(4):
+                client = waiting.enter_context(socket.socket())
+                client.setblocking(False)  # the standard library's name
+                client.connect_ex(full.getsockname())
+            connection = lab.SmtpConnection(
+                host="127.0.0.1", port=full.getsockname()[1], timeout=600, connect_timeout=0.2
+            )
+            patient = lab.Profile(name="full", sender="a@example.com", connection=connection)
+            delivery = lab.send_test(patient)
+        assert (delivery.ok, delivery.stage) == (False, "connect")
+        assert delivery.diagnosis.id == "connect_timeout"
+
+    @pytest.mark.parametrize(
+        "bad", [{"connect_timeout": 0}, {"connect_timeout": 601}, {"total_timeout": 86_401}]
+    )
+    def test_a_limit_is_a_time(self, bad):
+        """Zero, or more than anyone waits, is refused in a sentence."""
+        with pytest.raises(InputError, match="is not between 0 and"):
+            lab.SmtpConnection(host="h", **bad)
 
     def test_cram_md5_signs_the_challenge(self):
         """The password does not travel: its digest over the challenge does (RFC 2195)."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import smtp_lab as lab
 from smtp_lab import DeliveryError, InputError
-from smtp_lab.config.secrets import KERNEL
+from smtp_lab.config.secret_store import KERNEL
 from smtp_lab.deliver.outgoing import prepare
 
 TO = "bob@example.org"
