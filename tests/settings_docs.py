@@ -26,7 +26,8 @@ _INTRO = """\
 Every setting stands in the TOML file of the profile book, and every one but a contact can also come from the
 environment: `SMTP_LAB_`, then the path of the field in capitals with two underscores between its parts. The
 environment wins over the file, is never written into it, and forms show what it gives as locked. Lists are
-separated by commas. `TEAM` and `team` stand for the name of a profile.
+separated by commas. `TEAM` and `team` stand for the name of a profile. What is in force, the environment included,
+is what a duplicate, an export and a mail are made of.
 
 This page is made from the models; `python tests/settings_docs.py` renews it.
 

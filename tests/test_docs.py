@@ -82,3 +82,18 @@ def test_the_lines_of_the_accounts_page_run_as_written(sink):
     message = lab.render("report", to="eve@example.net", title="t", summary="s")
     with pytest.raises(lab.InputError, match=r"does not allow eve@example\.net"):
         exec(lines[-1], names | {"message": message})
+
+
+def test_every_field_of_an_account_is_in_the_table():
+    """The page on accounts names each field of each model it speaks of."""
+    page = (ROOT / "docs" / "accounts.md").read_text(encoding="utf-8")
+    models = (
+        *(lab.Profile, lab.SmtpConnection, lab.BasicAuth, lab.OAuth2, lab.GraphConnection),
+        *(lab.Policy, lab.Contact),
+    )
+    fields = {name for model in models for name in model.model_fields} - {
+        "type",
+        "connection",
+        "auth",
+    }
+    assert sorted(name for name in fields if f"`{name}`" not in page) == []

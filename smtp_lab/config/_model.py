@@ -27,7 +27,8 @@ def hiding(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except InputError as error:
+        # The others are what Python raises for arguments that do not fit.
+        except (InputError, TypeError, AttributeError) as error:
             del args, kwargs
             raise error.with_traceback(None)  # noqa: B904  # it is the error itself
 
@@ -85,6 +86,7 @@ class Model(BaseModel):
         del value  # it may be a password, and pydantic's own sentence quotes it
         raise InputError.of(name, "cannot be changed in place", "make a copy with replace()")
 
+    @hiding
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Give a copy, with *update* checked like any other value, as `replace` does."""
         del deep  # nothing in a frozen model needs a copy of its own

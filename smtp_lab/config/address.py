@@ -16,8 +16,9 @@ __all__ = ("check_address", "check_addresses", "parse_addresses", "parse_sender"
 # with those a name can be made to look like another address.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _SENDER = re.compile(
-    r'\A\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>"]*?)\s*<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*?))\s*\Z'
+    r'\A\s*(?:(?P<name>(?:"(?:[^"\\]|\\.)*"|[^<>"])*)<(?P<angle>[^<>]*)>\s*|(?P<bare>[^<>]*))\Z'
 )
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _EXAMPLE = "give one address such as ann@example.com"
 
 
@@ -119,10 +120,13 @@ def parse_sender(text: str, field: str = "sender") -> Address:
     if not found:
         fix = "give one address such as Ann Example <ann@example.com>"
         raise InputError.of(field, f"{text!r} is not a name and one address", fix)
-    address = check_address(found["bare"] if found["angle"] is None else found["angle"], field)
     name = (found["name"] or "").strip()
-    if name[:1] == '"':
-        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    if re.search(r"@.*[,;]|[,;].*@", _QUOTED.sub("", name)):
+        fix = "give one address such as Ann Example <ann@example.com>"
+        raise InputError.of(field, f"{text!r} holds more than one address", fix)
+    address = check_address(found["bare"] if found["angle"] is None else found["angle"], field)
+    # RFC 5322 section 3.2.5: words, each of them bare or in quotes.
+    name = _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[0][1:-1]), name)
     local, _, domain = address.rpartition("@")
     if local[:1] == '"':
         local = re.sub(r"\\(.)", r"\1", local[1:-1])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from smtp_lab.config.address import parse_sender
 from smtp_lab.config.auth import BasicAuth, OAuth2
 from smtp_lab.config.connection import GraphConnection, SmtpConnection, is_loopback
 from smtp_lab.config.profile import Profile
@@ -54,7 +55,10 @@ def advise(profile: Profile) -> tuple[Advice, ...]:
     if isinstance(connection, GraphConnection):
         return tuple(_on_graph(profile, connection))
     known = provider_at(connection.host)
-    found = [*_on_encryption(connection), *_on_port(connection), *_on_copies(profile)]
+    found = [
+        *(*_on_encryption(connection), *_on_port(connection)),
+        *(*_on_copies(profile), *_on_name(profile)),
+    ]
     if known is None:
         found += _on_host(connection)
     else:
@@ -64,6 +68,19 @@ def advise(profile: Profile) -> tuple[Advice, ...]:
             *_on_sender(profile, known),
         ]
     return tuple(found)
+
+
+def _on_name(profile: Profile) -> Iterator[Advice]:
+    name = parse_sender(profile.sender).display_name
+    if "@" in name and name.casefold() != profile.address.casefold():
+        yield Advice(
+            "name_is_an_address",
+            "sender",
+            "warning",
+            f"the name {name!r} looks like an address, but the mail comes from {profile.address};"
+            " many servers take that for a forgery",
+            "RFC 5322 section 3.4, RFC 7489 appendix A.6",
+        )
 
 
 def _on_copies(profile: Profile) -> Iterator[Advice]:

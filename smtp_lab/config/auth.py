@@ -16,7 +16,7 @@ __all__ = ("BasicAuth", "NoAuth", "OAuth2", "WithSecrets")
 
 # RFC 6749 3.3; commas are left out, since settings are lists with commas.
 _SCOPE = re.compile(r"[!#-+\--\[\]-~]*")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def secret_field() -> Any:

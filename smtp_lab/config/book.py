@@ -10,23 +10,24 @@ from smtp_lab.config import exchange
 from smtp_lab.config._model import hiding
 from smtp_lab.config.bookedit import renamed, without
 from smtp_lab.config.bookfile import BookData, activity_name
+from smtp_lab.config.booksettings import BookSettings
 from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import is_locked
 from smtp_lab.config.health import Health, HealthFile
 from smtp_lab.config.kept import KeptBook
 from smtp_lab.config.names import free_name, must_be_free, unknown
 from smtp_lab.config.paths import config_file, expanded
-from smtp_lab.config.policy import Contact, Policy
+from smtp_lab.config.policy import Contact
 from smtp_lab.config.profile import Profile
 from smtp_lab.config.secret_store import KERNEL, SecretStore
-from smtp_lab.config.secrets import SECRET_FIELDS, Secret
+from smtp_lab.config.secrets import Secret
 from smtp_lab.config.throttle import Throttle
 from smtp_lab.errors import InputError, UnknownNameError
 
 __all__ = ("ProfileBook",)
 
 
-class ProfileBook(Mapping[str, Profile]):
+class ProfileBook(BookSettings, Mapping[str, Profile]):
     """The profiles in one TOML file, by name, with what belongs to all of them.
 
     It is a mapping: ``book["team"]``, ``len(book)``, ``for name in book``. The built-in profile
@@ -40,11 +41,10 @@ class ProfileBook(Mapping[str, Profile]):
     """
 
     def __init__(self, path: str | Path, *, secrets: SecretStore | None = None) -> None:
-        self.path = path = expanded(path)
-        self.secrets = (KERNEL if secrets is None else secrets).within(path)
+        self.path = path = expanded(path).absolute()
+        super().__init__(KeptBook(path), (KERNEL if secrets is None else secrets).within(path))
         self.throttle = Throttle()
         self._health = HealthFile(path)
-        self._kept = KeptBook(path)
         self.reload()
 
     @classmethod
@@ -67,7 +67,11 @@ class ProfileBook(Mapping[str, Profile]):
         Raises:
             ConfigFileError: The file cannot be used; what was read before stays.
         """
+        before = {name: p.connection.binding for name, p in self._kept.data.profiles.items()}
         self._kept.reload()
+        for name, profile in self._kept.data.profiles.items():
+            if before.get(name, profile.connection.binding) != profile.connection.binding:
+                self.secrets.forget(name)
 
     # --- the mapping --------------------------------------------------------------------------
 
@@ -118,15 +122,6 @@ class ProfileBook(Mapping[str, Profile]):
         self._kept.change("default", lambda data: setattr(data, "default", name))
 
     @property
-    def builtin(self) -> bool:
-        """Whether the built-in profile ``lab`` is there; set it to switch that one off or on."""
-        return self._kept.data.builtin
-
-    @builtin.setter
-    def builtin(self, on: bool) -> None:
-        self._kept.change("builtin", lambda data: setattr(data, "builtin", bool(on)))
-
-    @property
     def activities(self) -> Mapping[str, str]:
         """Names of profiles by activity, to be changed with `set_activity`.
 
@@ -143,15 +138,17 @@ class ProfileBook(Mapping[str, Profile]):
             self._kept.must_be_in_the_file(with_name, profile)
 
         def change(data: BookData) -> None:
-            data.activities.pop(activity, None)
+            same = [a for a in data.activities if a.lower() == activity.lower()]
+            data.activities = {a: p for a, p in data.activities.items() if a not in same}
             if profile is not None:
-                data.activities[activity] = profile
+                data.activities[same[0] if same else activity] = profile
 
         self._kept.change(with_name, change)
 
     def for_activity(self, activity: str) -> Profile:
-        """The profile that mail of *activity* goes through."""
-        name = self._kept.data.activities.get(activity)
+        """The profile that mail of *activity*, in small or capital letters, goes through."""
+        known = {a.lower(): profile for a, profile in self.activities.items()}
+        name = known.get(activity.lower())
         return self[name if name is not None and name in self else self.default]
 
     # --- changing profiles --------------------------------------------------------------------
@@ -240,10 +237,11 @@ class ProfileBook(Mapping[str, Profile]):
                 data.default = next_default
 
         with self.secrets.undone_on_error(name):
-            self.secrets.forget(name)
+            stuck = self.secrets.forget(name)
             self._kept.change(f"profiles.{name}", change, lambda text: without(text, name))
         self._health.move(name, None)
-        done = f"Deleted {name} with its secrets, for good. The default is {self._default_or_none}."
+        its = "" if stuck else " with its secrets"
+        done = f"Deleted {name}{its}, for good. The default is {self._default_or_none}.{stuck}"
         if dropped:
             done += f" Mail of {', '.join(dropped)} goes through the default now."
         return done + self.secrets.still_given(name)
@@ -261,15 +259,20 @@ class ProfileBook(Mapping[str, Profile]):
         self._must_have(name)
         self._kept.must_be_writable()
         with self.secrets.undone_on_error(name):
-            self.secrets.forget(name)
-        return f"Forgot the secrets of {name}." + self.secrets.still_given(name)
+            stuck = self.secrets.forget(name)
+        done = "" if stuck else f"Forgot the secrets of {name}."
+        return f"{done}{stuck}{self.secrets.still_given(name)}".strip()
 
     @property
     def _default_or_none(self) -> str:
         return self.default if len(self) else "none"
 
-    def rename(self, old: str, new: str) -> None:
-        """Call the profile *old* *new*; its secrets, activities and place as default go along."""
+    def rename(self, old: str, new: str) -> str:
+        """Call the profile *old* *new*; its secrets, activities and place as default go along.
+
+        Returns:
+            What was done, in a sentence.
+        """
         self[old].replace(name=new)  # refuses what is no name
         must_be_free(new, (name for name in self if name != old or new == old))
         if old == NAME:
@@ -287,6 +290,7 @@ class ProfileBook(Mapping[str, Profile]):
             self.secrets.move(old, new)
             self._kept.change(f"profiles.{old}", change, lambda text: renamed(text, old, new))
         self._health.move(old, new)
+        return f"{old} is now called {new}." + self.secrets.still_given(old)
 
     @hiding
     def duplicate(self, name: str, *, secret: Secret | str | None = None) -> Profile:
@@ -300,6 +304,8 @@ class ProfileBook(Mapping[str, Profile]):
             The copy, saved.
         """
         source = self[name].without_secrets()
+        if secret is not None and not source.connection.secret_fields:
+            raise InputError.of("secret", f"{name} logs in without one", "leave it out")
         free = free_name(name, tuple(self))
         copy = source.replace(name=free)
         if secret is not None:
@@ -308,25 +314,6 @@ class ProfileBook(Mapping[str, Profile]):
         return copy
 
     # --- what belongs to all profiles ---------------------------------------------------------
-
-    @property
-    def policy(self) -> Policy:
-        """The rules every mail is held against."""
-        return self._kept.data.policy
-
-    @policy.setter
-    def policy(self, policy: Policy) -> None:
-        kept = Policy(**self._kept.without_given("policy", policy))
-        self._kept.change("policy", lambda data: setattr(data, "policy", kept))
-
-    @property
-    def contacts(self) -> tuple[Contact, ...]:
-        """The people one writes to."""
-        return self._kept.data.contacts
-
-    @contacts.setter
-    def contacts(self, contacts: tuple[Contact, ...]) -> None:
-        self._kept.change("contacts", lambda data: setattr(data, "contacts", tuple(contacts)))
 
     def suggest(self, name: str) -> tuple[Contact, ...]:
         """The contacts a form may offer as recipients of mail from the profile *name*."""
@@ -342,21 +329,6 @@ class ProfileBook(Mapping[str, Profile]):
         if is_locked():
             return
         self._health.tested(name, ok=ok, diagnosis=diagnosis, sentence=sentence)
-
-    @property
-    def locked(self) -> bool:
-        """Whether nothing can be saved, since ``SMTP_LAB_LOCKED`` says so."""
-        return is_locked()
-
-    def locked_by(self, field: str) -> str | None:
-        """The variable that gives *field* (such as ``profiles.team.sender``), or None.
-
-        Secrets are asked for where they stand: ``profiles.team.connection.auth.password``.
-        """
-        parts = field.split(".")
-        if parts[0] == "profiles" and parts[-1] in SECRET_FIELDS and len(parts) > 2:
-            return self.secrets.given_by(parts[1], parts[-1])
-        return self._kept.overlay.variable(*parts)
 
     # --- in and out ---------------------------------------------------------------------------
 

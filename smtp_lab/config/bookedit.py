@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from contextlib import suppress
+from difflib import SequenceMatcher
+from functools import reduce
+from typing import Any
 
 import tomlkit
 
 from smtp_lab.config.bookfile import BookData, build
+from smtp_lab.config.tomltext import statements
 from smtp_lab.errors import InputError
 
 __all__ = ("renamed", "rewrite", "without")
 
 _HEADER = "Mail accounts of smtp_lab. Passwords are never kept here."
-_PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
-# What stands at the start of a line: a header or a key. Texts and comments are passed over, so that
-# what looks like a header in a text of several lines is none.
-_STATEMENT = re.compile(
-    rf"""^[ \t]*(?P<header>\[{{1,2}})?[ \t]*(?P<path>{_PART}(?:[ \t]*\.[ \t]*{_PART})*)[ \t]*"""
-    r"""(?(header)\]{1,2}|=)"""
-    r"""|\"{3}(?:\\.|[^\\])*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*""",
-    re.MULTILINE | re.DOTALL,
-)
 _COMMENTS_ABOVE = re.compile(r"(?:^[ \t]*#[^\n]*\n)+\Z", re.MULTILINE)
+_APART = re.compile(r"^(?:[ \t]*(?:#[^\n]*)?\n)*(?:[ \t]*#[^\n]*)?\Z", re.MULTILINE)
 
 
 def rewrite(text: str, data: BookData) -> str:
@@ -33,21 +30,22 @@ def rewrite(text: str, data: BookData) -> str:
     Raises:
         InputError: It is written in a way that cannot be changed line by line.
     """
-    try:
-        document = tomlkit.parse(text)
-        if not text:
-            document.add(tomlkit.comment(_HEADER))
-            document.add(tomlkit.nl())
-        said = tomllib.loads(text)
-        # Names are left out: after a rename they do not lead anywhere yet.
-        names = {key: said.pop(key) for key in ("default", "activities") if key in said}
-        _update(document, data.to_dict(), build(said).to_dict() | names)
-        changed = tomlkit.dumps(document)
-        if build(tomllib.loads(changed)).to_dict() == data.to_dict():
-            return changed
-    # Where tomlkit meets a layout it cannot change, it raises many kinds of errors.
-    except (ValueError, LookupError, TypeError, AttributeError, tomlkit.exceptions.TOMLKitError):
-        pass
+    new = data.to_dict()
+    before, after = tomllib.loads(text).get("profiles", {}), new.get("profiles", {})
+    changed = [
+        name
+        for name in before
+        if build({"profiles": {name: before[name]}}).to_dict()
+        != {"profiles": {name: after.get(name)}}
+    ]
+    # Where that cannot be done line by line, the profiles that change are written anew as a whole.
+    for base in (text, reduce(without, changed, text)):
+        # Where tomlkit meets a layout it cannot change, it raises many kinds of errors.
+        with suppress(
+            *(ValueError, LookupError, TypeError, AttributeError, tomlkit.exceptions.TOMLKitError)
+        ):
+            if (found := _rewritten(base, new)) is not None:
+                return found
     fix = "write it in tables such as [profiles.team.connection] and save again"
     raise InputError.of("", "is written in a way that cannot be changed line by line", fix)
 
@@ -56,7 +54,7 @@ def renamed(text: str, old: str, new: str) -> str:
     """*text* with the profile *old* called *new*, where its name stands in headers and keys."""
     spans = [
         s.spans[1 - s.inherited]
-        for s in _statements(text)
+        for s in statements(text)
         if s.path[:2] == ("profiles", old) and s.inherited < 2
     ]
     for start, end in reversed(spans):
@@ -67,53 +65,33 @@ def renamed(text: str, old: str, new: str) -> str:
 def without(text: str, name: str) -> str:
     """*text* without the tables of the profile *name* and the comments right above them.
 
-    A comment that opens the file stays: it may be about all of it.
+    A comment that opens the file stays: it may be about all of it. So does what stands apart
+    behind the last line of the profile.
     """
-    headers = [s for s in _statements(text) if s.header]
-    starts = [_with_comments(text, s.start) for s in headers]
-    ends = [*starts[1:], len(text)]
-    for header, start, end in reversed(list(zip(headers, starts, ends, strict=True))):
-        if header.path[:2] == ("profiles", name):
-            text = text[:start] + text[end:]
+    headers = [s for s in statements(text) if s.header]
+    ends = [*(s.start for s in headers), len(text)][1:]
+    for header, end in reversed(list(zip(headers, ends, strict=True))):
+        if header.path[:2] != ("profiles", name):
+            continue
+        above = _COMMENTS_ABOVE.search(text, 0, header.start)
+        start = above.start() if above and above.start() else header.start
+        behind = _APART.search(text, header.start, end)
+        text = text[:start] + text[behind.start() if behind else end :]
     return text
 
 
-class _Statement(NamedTuple):
-    """A header or a key.
-
-    Attributes:
-        start: Where its line starts.
-        header: Whether it is a header.
-        path: Where it leads, the table around it included.
-        spans: Where each part of it stands that is written there.
-        inherited: How many parts of *path* come from the table around it.
-    """
-
-    start: int
-    header: bool
-    path: tuple[str, ...]
-    spans: list[tuple[int, int]]
-    inherited: int
-
-
-def _statements(text: str) -> Iterator[_Statement]:
-    table: tuple[str, ...] = ()
-    for match in _STATEMENT.finditer(text):
-        if match["path"] is None:
-            continue
-        begin = match.start("path")
-        found = [(begin + m.start(), begin + m.end()) for m in re.finditer(_PART, match["path"])]
-        parts = tuple(text[start:end].strip("\"'") for start, end in found)
-        if match["header"]:
-            table = parts
-            yield _Statement(match.start(), True, parts, found, 0)
-        else:
-            yield _Statement(match.start(), False, table + parts, found, len(table))
-
-
-def _with_comments(text: str, start: int) -> int:
-    above = _COMMENTS_ABOVE.search(text, 0, start)
-    return above.start() if above and above.start() else start
+def _rewritten(text: str, new: Mapping[str, Any]) -> str | None:
+    """*text* made to say *new*; None when it did not come out so."""
+    document = tomlkit.parse(text)
+    if not text:
+        document.add(tomlkit.comment(_HEADER))
+        document.add(tomlkit.nl())
+    said = tomllib.loads(text)
+    # Names are left out: after a rename they do not lead anywhere yet.
+    names = {key: said.pop(key) for key in ("default", "activities") if key in said}
+    _update(document, new, build(said).to_dict() | names)
+    changed = tomlkit.dumps(document)
+    return changed if build(tomllib.loads(changed)).to_dict() == new else None
 
 
 def _update(table: Any, new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
@@ -127,6 +105,8 @@ def _update(table: Any, new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
             continue
         if isinstance(value, Mapping) and isinstance(table.get(key), dict):
             _update(table[key], value, old.get(key, {}))
+        elif isinstance(value, list) and isinstance(table.get(key), list):
+            _update_list(table[key], value)
         elif key == "profiles":
             profiles = tomlkit.table(is_super_table=True)
             for name, one in value.items():
@@ -134,6 +114,20 @@ def _update(table: Any, new: Mapping[str, Any], old: Mapping[str, Any]) -> None:
             table[key] = profiles
         else:
             table[key] = _item(value, inline=isinstance(table, tomlkit.items.InlineTable))
+
+
+def _update_list(items: Any, new: list[Any]) -> None:
+    """Make *items* hold *new*; what is in both is not touched, nor are the comments at it."""
+    old = [json.dumps(tomlkit.item(one).unwrap(), sort_keys=True) for one in items]
+    wanted = [json.dumps(one, sort_keys=True) for one in new]
+    tables = isinstance(items, tomlkit.items.AoT)
+    for _, i, j, k, m in reversed(SequenceMatcher(None, old, wanted, autojunk=False).get_opcodes()):
+        if old[i:j] == wanted[k:m]:
+            continue
+        for at in reversed(range(i, j)):
+            del items[at]
+        for at, one in enumerate(new[k:m], i):
+            items.insert(at, _item(one, inline=not tables))
 
 
 def _item(value: Any, *, inline: bool) -> Any:

@@ -15,9 +15,10 @@ from smtp_lab.config.environment import Overlay
 from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.profile import Profile, check_name
 from smtp_lab.config.secrets import SECRET_FIELDS, secret_variable
+from smtp_lab.config.tomltext import statements
 from smtp_lab.errors import ConfigFileError, InputError, Problem
 
-__all__ = ("BookData", "activity_name", "build", "parse", "read")
+__all__ = ("BookData", "activity_name", "build", "flag", "parse", "read")
 
 _KEYS = ("default", "builtin", "lab", "policy", "activities", "contacts", "profiles")
 _TABLES = ("lab", "policy", "activities", "profiles")
@@ -100,10 +101,15 @@ def parse(text: str, path: Path, overlay: Overlay | None = None) -> BookData:
     """
     try:
         data = tomllib.loads(text)
+    except RecursionError:
+        problem = Problem("", "is nested too deeply", "write tables such as [profiles.team]")
+        raise ConfigFileError(str(path), None, [problem]) from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         reason = re.sub(r" \(at .*\)\Z", "", str(error))
-        number = int(line[1]) if line else max(1, len(text.splitlines()))  # "at end of document"
+        number = (
+            int(line[1]) if line else max(1, len(text.rstrip("\n").split("\n")))
+        )  # "at end of document"
         problem = Problem(
             "", f"this is not TOML ({reason[:1].lower()}{reason[1:]})", "mend the line"
         )
@@ -145,32 +151,38 @@ def build(data: Mapping[str, Any]) -> BookData:
     for key in _TABLES:
         if not isinstance(data.get(key, {}), Mapping):
             raise InputError.of(key, "is not a table", f"write it as [{key}]")
-    book = BookData(builtin=_flag(data.get("builtin", True), "builtin"))
+    book = BookData(builtin=flag(data.get("builtin", True), "builtin"))
     book.lab = _within("lab", lambda: LabProfile(**data.get("lab", {})))
     book.policy = _within("policy", lambda: Policy(**data.get("policy", {})))
     book.contacts = tuple(_contacts(data.get("contacts", [])))
-    for name, body in data.get("profiles", {}).items():
-        if twin := next((n for n in book.profiles if n.lower() == str(name).lower()), None):
-            problem = f"differs from {twin!r} in nothing but capitals"
-            raise InputError.of(f"profiles.{name}", problem, "rename one of them")
+    for name, body in _untwinned("profiles", data):
         book.profiles[name] = _within(f"profiles.{name}", lambda n=name, b=body: _profile(n, b))
     # The built-in profile may be named even where it is switched off: the book passes over it then.
     names = [*book.profiles, NAME]
-    for activity, profile in data.get("activities", {}).items():
-        field_name = f"activities.{activity}"
-        _within(field_name, lambda a=activity: activity_name(a))
-        if profile not in names:
-            raise InputError.of(
-                field_name, f"names {profile!r}, which is no profile", "name one that is there"
-            )
-        book.activities[activity] = profile
-    default = data.get("default")
-    if default is not None and default not in names:
-        raise InputError.of(
-            "default", f"names {default!r}, which is no profile", "name one that is there"
-        )
-    book.default = default
+    for activity, profile in _untwinned("activities", data):
+        _within(f"activities.{activity}", lambda a=activity: activity_name(a))
+        book.activities[activity] = _known(f"activities.{activity}", profile, names)
+    if (default := data.get("default")) is not None:
+        book.default = _known("default", default, names)
     return book
+
+
+def _untwinned(key: str, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What stands in the table *key*; names that differ in nothing but capitals are refused."""
+    seen: dict[str, str] = {}
+    for name, value in data.get(key, {}).items():
+        if twin := seen.get(name.lower()):
+            problem = f"differs from {twin!r} in nothing but capitals"
+            raise InputError.of(f"{key}.{name}", problem, "rename one of them")
+        seen[name.lower()] = name
+        yield name, value
+
+
+def _known(field_name: str, profile: Any, names: list[str]) -> str:
+    if profile not in names:
+        problem = f"names {profile!r}, which is no profile"
+        raise InputError.of(field_name, problem, "name one that is there")
+    return str(profile)
 
 
 def _within(path: str, make: Any) -> Any:
@@ -183,7 +195,12 @@ def _within(path: str, make: Any) -> Any:
         raise InputError(*problems) from None
 
 
-def _flag(value: Any, name: str) -> bool:
+def flag(value: Any, name: str) -> bool:
+    """Read a setting that is true or false, from the file or the environment.
+
+    Raises:
+        InputError: It is neither; *name* is named.
+    """
     known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
     try:
         return known[value.strip().lower() if isinstance(value, str) else value]
@@ -246,21 +263,10 @@ def _said(path: str) -> str:
 def _line_of(text: str, path: list[str]) -> int | None:
     """The line of the key at *path*, or of the nearest table around it."""
     best: tuple[int, int] | None = None
-    table: list[str] = []
-    seen: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*(\[{1,2})([^\]]+)\]", line):
-            table = [part.strip(" \"'") for part in header[2].split(".")]
-            if header[1] == "[[":  # the first of an array has the number 0
-                seen[header[2]] = seen.get(header[2], -1) + 1
-                table.append(str(seen[header[2]]))
-            here = (
-                table if path[: len(table)] == table else table[: len(table) - len(header[1]) + 1]
-            )
-        elif key := re.match(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=", line):
-            here = table + [part.strip(" \"'") for part in key[1].split(".")]
-        else:
-            continue
+    for one in statements(text):
+        here = list(one.path)
+        if one.header and path[: len(here)] != here:
+            here = here[: len(here) - len(one.header) + 1]
         if path[: len(here)] == here and (best is None or len(here) > best[0]):
-            best = (len(here), number)
+            best = (len(here), text.count("\n", 0, one.start) + 1)
     return best[1] if best else None

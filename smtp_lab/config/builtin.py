@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import field_validator
 
 from smtp_lab.config._model import Model
 from smtp_lab.config.address import parse_sender
 from smtp_lab.config.auth import BasicAuth
-from smtp_lab.config.connection import SmtpConnection
+from smtp_lab.config.connection import SmtpConnection, is_loopback
 from smtp_lab.config.paths import data_dir, tilde
 from smtp_lab.config.profile import Profile, check_reply_to
 from smtp_lab.config.secrets import Secret
@@ -35,7 +37,7 @@ class LabProfile(Model):
     @field_validator("display_name")
     @classmethod
     def _check_display_name(cls, value: str) -> str:
-        parse_sender(f"{value} <{ADDRESS}>", "")
+        parse_sender(_sender(value), "")
         return value.strip()
 
     @field_validator("reply_to")
@@ -47,7 +49,7 @@ class LabProfile(Model):
         """The whole profile: to the sink started last, or where ``smtp-lab sink`` listens."""
         return Profile(
             name=NAME,
-            sender=f"{self.display_name} <{ADDRESS}>",
+            sender=_sender(self.display_name),
             reply_to=self.reply_to,
             description="The bundled sink: nothing sent here leaves this machine.",
             connection=_running[-1] if _running else _usual(),
@@ -86,7 +88,19 @@ def retract(connection: SmtpConnection) -> None:
 
 def announced(host: str, port: int) -> bool:
     """Whether a sink is at *host* and *port*: one of this process, or where ``lab`` leads to."""
-    return any((c.host, c.port) == (host, port) for c in (*_running, _usual()))
+    here = is_loopback(host)  # by whichever of its names
+    return any(
+        c.port == port and (c.host == host or (here and is_loopback(c.host)))
+        for c in (*_running, _usual())
+    )
+
+
+def _sender(display_name: str) -> str:
+    # Quoted where it must be; line breaks are left for parse_sender to refuse.
+    name = display_name.strip()
+    if re.search(r"[^\w\s!#$%&\'*+/=?^_`{|}~.-]", name):
+        name = '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+    return f"{name} <{ADDRESS}>" if name else ADDRESS
 
 
 def _usual() -> SmtpConnection:

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from smtp_lab.config._model import Model
 from smtp_lab.config.address import check_address
 from smtp_lab.config.auth import BasicAuth, NoAuth, OAuth2, WithSecrets, check_line, secret_field
+from smtp_lab.config.paths import expanded
 from smtp_lab.config.secrets import Secret
 
 __all__ = ("Connection", "GraphConnection", "Security", "SmtpConnection", "is_loopback")
@@ -125,6 +126,11 @@ class SmtpConnection(Model):
     def _empty_is_none(cls, value: Any) -> str | None:
         return str(value).strip() or None if value is not None else None
 
+    @field_validator("ca_file")
+    @classmethod
+    def _check_ca_file(cls, value: str | None) -> str | None:
+        return value if value is None else check_line(value)
+
     @field_validator("ehlo_name")
     @classmethod
     def _check_ehlo_name(cls, value: str | None) -> str | None:
@@ -148,7 +154,7 @@ class SmtpConnection(Model):
     @property
     def trusted(self) -> Path | None:
         """Where `ca_file` is on this machine; None for the system's authorities."""
-        return Path(self.ca_file).expanduser() if self.ca_file else None
+        return expanded(self.ca_file) if self.ca_file else None
 
     @property
     def endpoint(self) -> str:
@@ -158,8 +164,8 @@ class SmtpConnection(Model):
 
     @property
     def binding(self) -> str:
-        """Where the secrets may be sent; another place needs them typed again."""
-        return self.auth.binding if isinstance(self.auth, OAuth2) else self.endpoint
+        """Where the secrets, and what is had for them, may be sent: elsewhere they are unknown."""
+        return f"{self.endpoint} {self.auth.binding}".rstrip()
 
     @property
     def secret_fields(self) -> tuple[str, ...]:
@@ -177,14 +183,17 @@ class SmtpConnection(Model):
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with *changes*; another host or port forgets the password."""
-        typed = "auth" in changes
         try:
             changed = super().replace(**changes)
         finally:
             changes.clear()  # it may hold a password as text: a traceback with locals shows none
-        if typed or changed.binding == self.binding:
+        if changed.binding == self.binding:
             return changed
-        return changed.with_secrets(dict.fromkeys(changed.auth.SECRETS))
+        # The same object was carried along; one that was typed is another, be it equal.
+        known = self.secrets
+        return changed.with_secrets(
+            {name: None for name, secret in changed.secrets.items() if secret is known.get(name)}
+        )
 
 
 class GraphConnection(WithSecrets):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from smtp_lab.config.secrets import SECRET_FIELDS
+from smtp_lab.config.secrets import SECRET_FIELDS, secret_variable
 from smtp_lab.errors import InputError
 
 __all__ = ("PREFIX", "Overlay", "is_locked")
@@ -32,15 +32,19 @@ class Overlay:
 
     Args:
         environ: The variables; by default those of this process.
+        names: Of profiles that are known: one that holds two underscores is recognised.
 
     Raises:
         InputError: A variable names a section there is none of.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, *, names: Iterable[str] = ()
+    ) -> None:
+        names = sorted((name.lower() for name in names), key=len, reverse=True)
         self._given: dict[tuple[str, ...], tuple[str, str]] = {}
         for variable, value in sorted((os.environ if environ is None else environ).items()):
-            path = tuple(variable.upper().removeprefix(PREFIX).lower().split("__"))
+            path = _path(variable, names)
             if not variable.upper().startswith(PREFIX) or (
                 len(path) == 1 and path[0] not in _SECTIONS
             ):
@@ -53,10 +57,15 @@ class Overlay:
                     else f"known are {', '.join(_SECTIONS)}"
                 )
                 raise InputError.of(variable, "is not a known setting", fix)
+            if path == ("default",) and not value:
+                continue  # as if it were not set: nobody means a profile without a name
             # Secrets are the business of SecretStore. The end tells: a name may hold underscores.
-            secret = path[0] == "profiles" and path[-1].lstrip("_") in SECRET_FIELDS
-            if not secret or "connection" in path:
+            secret = path[-1].lstrip("_")
+            if path[0] != "profiles" or secret not in SECRET_FIELDS:
                 self._given[path] = (variable, value)
+            elif path[2:3] == ("connection",):
+                fix = f"set {secret_variable(path[1], secret)}"
+                raise InputError.of(variable, "is not where a secret is given", fix)
 
     def __bool__(self) -> bool:
         return bool(self._given)
@@ -117,6 +126,15 @@ class Overlay:
                     )
             at[_as_written(at, path[-1])] = value
         return merged
+
+
+def _path(variable: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The path that *variable* names; for one that is not ours, whatever comes out."""
+    rest = variable.upper().removeprefix(PREFIX).lower()
+    for name in names:
+        if rest.startswith(f"profiles__{name}__"):
+            return "profiles", name, *rest.removeprefix(f"profiles__{name}__").split("__")
+    return tuple(rest.split("__"))
 
 
 def _as_written(table: Mapping[str, Any], part: str) -> str:

@@ -15,6 +15,7 @@ from smtp_lab.config.bookfile import BookData, parse
 from smtp_lab.config.builtin import NAME
 from smtp_lab.config.environment import PREFIX, Overlay
 from smtp_lab.config.profile import Profile
+from smtp_lab.config.secrets import SECRET_FIELDS
 from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def import_toml(book: ProfileBook, text: str, *, replace: bool = False) -> Impor
 def import_env(book: ProfileBook, lines: str, *, replace: bool = False) -> Imported:
     """Save the profiles that *lines*, as `export_env` gives them, describe; see `import_toml`."""
     given: dict[str, str] = {}
+    left_out: list[str] = []
     try:
         words = shlex.split(lines, comments=True)
     except ValueError as error:
@@ -110,10 +112,14 @@ def import_env(book: ProfileBook, lines: str, *, replace: bool = False) -> Impor
             fix = "give each as NAME=value, with quotes around a value that holds spaces"
             raise InputError.of("the lines", f"hold something else than NAME=value {where}", fix)
         variable = name
-        if variable.upper().startswith(f"{PREFIX}PROFILES__"):
+        last = variable.lower().rpartition("__")[2]
+        secret = last in SECRET_FIELDS and "__CONNECTION__" not in variable.upper()
+        if variable.upper().startswith(f"{PREFIX}PROFILES__") and not secret:
             given[variable] = value
+        elif variable.upper().startswith(PREFIX):
+            left_out.append(variable)
     found = parse("", Path("the imported lines"), Overlay(given)).profiles
-    return Imported(_save(book, found, replace=replace))
+    return Imported(_save(book, found, replace=replace), tuple(left_out))
 
 
 def _save(book: ProfileBook, found: Mapping[str, Profile], *, replace: bool) -> tuple[str, ...]:

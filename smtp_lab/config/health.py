@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -51,6 +52,7 @@ class HealthFile:
     """
 
     def __init__(self, book: Path) -> None:
+        self._book = book = Path(os.path.realpath(book))
         self.path = book.with_name(f"{book.stem}.health.json")
 
     def all(self) -> dict[str, Health]:
@@ -95,10 +97,12 @@ class HealthFile:
     def _change(self, change: Callable[[dict[str, Health]], None]) -> None:
         # A note that cannot be kept is no reason to stop what it is about.
         with suppress(OSError), one_writer(self.path):
+            if self.path.exists():
+                self.path.read_bytes()  # one that may not be read is not replaced
             health = self.all()
             change(health)
             data = {name: asdict(one) for name, one in sorted(health.items())}
-            write_private(self.path, json.dumps(data, indent=1).encode())
+            write_private(self.path, json.dumps(data, indent=1).encode(), like=self._book)
 
 
 def _now() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from smtp_lab.config._model import Model, hiding
@@ -18,6 +20,9 @@ from smtp_lab.config.profile import Profile
 from smtp_lab.errors import ConfigFileError, InputError, Problem
 
 __all__ = ("KeptBook",)
+
+# For all books: two may stand for one file, and a change takes no time to speak of.
+_CHANGING = RLock()
 
 
 class KeptBook:
@@ -48,11 +53,8 @@ class KeptBook:
             ConfigFileError: The file cannot be used; what was read before stays.
             InputError: A variable of the environment cannot be used; likewise.
         """
-        text = read(self.path)
-        written = parse(text, self.path)
-        overlay = Overlay()
-        self.data = parse(text, self.path, overlay) if overlay else deepcopy(written)
-        self.text, self.written, self.overlay = text, written, overlay
+        with _CHANGING:
+            self.text, self.written, self.overlay, self.data = self._seen(read(self.path))
 
     def change(
         self,
@@ -72,26 +74,42 @@ class KeptBook:
                 written; nothing was changed.
             InputError: The environment gives *field*, or saving is locked.
         """
-        self.must_be_writable()
-        self.must_not_be_given(field)
-        data = deepcopy(self.written)
-        change(data)
-        try:
-            text = self._rewritten(data, edit)
-        except InputError as error:
-            raise ConfigFileError(str(self.path), None, error.problems) from None
-        # What could not be opened again, since the environment names what goes, is not written.
-        parse(text, self.path, self.overlay)
+        with _CHANGING:
+            self.must_be_writable()
+            self.must_not_be_given(field)
+            written = deepcopy(self.written)
+            change(written)
+            try:
+                text = self._rewritten(written, edit)
+            except InputError as error:
+                raise ConfigFileError(str(self.path), None, error.problems) from None
+            # What could not be opened again, since the environment names what goes, is not written.
+            seen = self._seen(text)
+            self._write(text)
+            self.text, self.written, self.overlay, self.data = seen
+
+    def _write(self, text: str) -> None:
         try:
             with one_writer(self.path):
                 if read(self.path) != self.text:
                     fix = "call reload() and save again"
                     raise self._bad("was changed elsewhere since it was read", fix)
-                write_private(self.path, text.encode(), keep_mode=True)
+                data = text.encode()
+                if self.path.exists():
+                    before = self.path.read_bytes()
+                    data = data.replace(b"\n", b"\r\n") if b"\r\n" in before else data
+                    data = codecs.BOM_UTF8 + data if before.startswith(codecs.BOM_UTF8) else data
+                write_private(self.path, data, like=self.path)
         except OSError as error:
             fix = "choose another file with SMTP_LAB_CONFIG"
             raise self._bad(f"cannot be written ({error.strerror})", fix) from None
-        self.reload()
+
+    def _seen(self, text: str) -> tuple[str, BookData, Overlay, BookData]:
+        """*text*, what it says, what the environment says, and both."""
+        written = parse(text, self.path)
+        overlay = Overlay(names=written.profiles)
+        data = parse(text, self.path, overlay) if overlay else deepcopy(written)
+        return text, written, overlay, data
 
     def _rewritten(self, data: BookData, edit: Callable[[str], str] | None) -> str:
         if edit is not None:

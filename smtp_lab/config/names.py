@@ -41,6 +41,6 @@ def unknown(name: str, names: Collection[str], path: Path) -> UnknownNameError:
     """The error for a *name* that is not among *names*, those of the book at *path*."""
     if not names:
         return UnknownNameError.of("profile", "none is configured", f"save one in {path} first")
-    close = get_close_matches(name, list(names), n=1)
+    close = get_close_matches(str(name), list(names), n=1)
     fix = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}"
     return UnknownNameError.of("profile", f"{name!r} is not in {path}", fix)

@@ -33,10 +33,11 @@ def config_file() -> Path:
     given = os.environ.get("SMTP_LAB_CONFIG")
     if given:
         return expanded(given)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "smtp_lab.toml").is_file():
-            return folder / "smtp_lab.toml"
+    with contextlib.suppress(FileNotFoundError):  # a working folder that was deleted
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / "smtp_lab.toml").is_file():
+                return folder / "smtp_lab.toml"
     return user_config_path("smtp_lab", appauthor=False) / "smtp_lab.toml"
 
 
@@ -85,17 +86,19 @@ def private_dir(path: Path) -> Path:
 def one_writer(path: Path) -> Iterator[None]:
     """Keep other processes that ask here, too, from writing *path* meanwhile.
 
-    The folder is what is locked, so that no lock file is left beside the book. Windows and some
+    The folder is what is locked (that of the file itself, where *path* is a link), so that no lock
+    file is left beside the book. Windows and some
     network file systems have no such lock: there the files are still whole, but of two changes
     in the same instant one may be lost.
     """
     private_dir(path.parent)
+    folder = private_dir(Path(os.path.realpath(path)).parent)
     if sys.platform == "win32":
         yield
         return
     import fcntl
 
-    handle = os.open(path.parent, os.O_RDONLY)
+    handle = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -104,10 +107,10 @@ def one_writer(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def write_private(path: Path, data: bytes, *, keep_mode: bool = False) -> None:
+def write_private(path: Path, data: bytes, *, like: Path | None = None) -> None:
     """Replace *path* by *data* in one step, readable by its owner only (0600).
 
-    With *keep_mode* a file that is there keeps its mode: whoever shared it meant to.
+    With *like* it gets the mode of that file, where there is one: whoever shared it meant to.
 
     Whoever reads meanwhile sees the old file or the new one, never a part of either. Where *path*
     is a link, the file it leads to is replaced and the link stays.
@@ -121,8 +124,8 @@ def write_private(path: Path, data: bytes, *, keep_mode: bool = False) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if keep_mode and path.exists():
-            Path(name).chmod(path.stat().st_mode & 0o777)
+        if like is not None and like.exists():
+            Path(name).chmod(like.stat().st_mode & 0o777)
         Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import idna
 from pydantic import field_validator
 
 from smtp_lab.config._model import Model
 from smtp_lab.config.address import check_address
+from smtp_lab.config.auth import check_line
 from smtp_lab.config.connection import SmtpConnection, is_loopback
 from smtp_lab.config.profile import Profile
 from smtp_lab.errors import InputError, Problem
@@ -37,6 +39,11 @@ class Contact(Model):
     def _check_address(cls, value: str) -> str:
         return check_address(value, "")
 
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        return check_line(value).strip() if value else value
+
 
 class Policy(Model):
     """The rules every mail is held against before any connection is opened.
@@ -61,7 +68,7 @@ class Policy(Model):
         parts = re.split(r"[\s,]+", value) if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             return parts
-        domains = [str(part).strip().casefold().removeprefix("@").strip(".") for part in parts]
+        domains = [str(part).strip().lower().removeprefix("@").strip(".") for part in parts]
         domains = [domain for domain in domains if domain]
         for domain in domains:
             try:
@@ -149,8 +156,11 @@ class Policy(Model):
 
 
 def _ascii(domain: str) -> str:
-    """*domain* as DNS has it: the same name may be written in letters or in punycode."""
+    """*domain* as DNS has it: the same name may be written in letters or in punycode.
+
+    IDNA 2008 (RFC 5891), under which ``straße`` and ``strasse`` are two names.
+    """
     try:
-        return domain.casefold().encode("idna").decode()
-    except UnicodeError:
-        return domain.casefold()
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain.lower()

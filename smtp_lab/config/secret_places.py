@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +29,8 @@ class Place(Protocol):
     Everything is passed as `Secret`, so that no traceback with local variables shows a text.
     """
 
+    name: str
+
     def get(self, key: Key) -> Kept | None:
         """What is kept under *key*."""
 
@@ -37,6 +40,8 @@ class Place(Protocol):
 
 class Memory:
     """The memory of the kernel."""
+
+    name = "the memory of this kernel"
 
     def __init__(self) -> None:
         self._all: dict[Key, Kept] = {}
@@ -59,6 +64,8 @@ class Memory:
 
 class Keyring:
     """The system's keyring, such as the macOS Keychain or the Secret Service."""
+
+    name = "the system's keyring"
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
@@ -87,6 +94,7 @@ class SecretFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.name = str(path)
 
     def get(self, key: Key) -> Kept | None:
         """See `Place`."""
@@ -118,6 +126,8 @@ class SecretFile:
             return {}
         except OSError as error:
             raise self._bad(f"cannot be read ({error.strerror})") from None
+        if stat.S_ISDIR(mode):
+            raise self._bad("is a folder")
         if os.name == "posix" and mode & 0o077:
             raise self._bad(f"can be read by others (mode {mode & 0o777:o})", "chmod 600 it")
         with suppress(OSError, ValueError, AttributeError, LookupError, TypeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from smtp_lab.config.paths import expanded
@@ -63,9 +64,10 @@ class SecretStore:
         """Give the secret *field* of profile *name* for *binding*, or None."""
         if given := _given(name, field):
             return given
-        for place in self._places():
-            if (found := place.get(self._key(name, field))) and found[0] == binding:
-                return found[1]
+        key = self._key(name, field)
+        for place in (self._memory, *self._places()):
+            if found := place.get(key):
+                return found[1] if found[0] == binding else None
         return None
 
     def put(self, name: str, binding: str, secret: Secret, field: str = "password") -> None:
@@ -81,20 +83,32 @@ class SecretStore:
                 return
             variable = secret_variable(name, field)
             raise InputError.of(field, f"is given by {variable}", "change it there")
-        # A locked keyring takes nothing; the memory always does.
+        key = self._key(name, field)
+        # A locked keyring takes nothing; the memory always does, and is asked first.
         for place in self._places():
-            if place.put(self._key(name, field), (binding, secret)):
+            if place.put(key, (binding, secret)):
+                if place is not self._memory:
+                    self._memory.put(key, None)
                 return
 
-    def forget(self, name: str) -> None:
-        """Drop every secret of profile *name*, everywhere but in the environment."""
-        for place in self._places():
+    def forget(self, name: str) -> str:
+        """Drop every secret of profile *name*, everywhere but in the environment.
+
+        Returns:
+            What could not be dropped, in a sentence that follows another; or an empty text.
+        """
+        stuck = []
+        for place in self._everywhere():
             for field in SECRET_FIELDS:
-                place.put(self._key(name, field), None)
+                key = self._key(name, field)
+                place.put(key, None)
+                if place.get(key):
+                    stuck.append(f"{field} in {place.name}")
+        return f" It was not possible to remove {', '.join(stuck)}; do it there." if stuck else ""
 
     def move(self, old: str, new: str) -> None:
         """Keep under *new* what is kept under *old*; what the environment gives stays there."""
-        for place in self._places():
+        for place in self._everywhere():
             for field in SECRET_FIELDS:
                 if kept := place.get(self._key(old, field)):
                     if not place.put(self._key(new, field), kept):
@@ -105,7 +119,7 @@ class SecretStore:
     def undone_on_error(self, *names: str) -> Iterator[None]:
         """Put the secrets of *names* back as they were when what stands below raises."""
         keys = [self._key(name, field) for name in names for field in SECRET_FIELDS]
-        before = [(place, key, place.get(key)) for place in self._places() for key in keys]
+        before = [(place, key, place.get(key)) for place in self._everywhere() for key in keys]
         try:
             yield
         except BaseException:
@@ -136,17 +150,31 @@ class SecretStore:
     @property
     def _chosen_file(self) -> Path | None:
         given = os.environ.get("SMTP_LAB_SECRETS_FILE")
-        return self._file or (expanded(given) if given else None)
+        return self._file or (_at_first(given) if given else None)
 
     def _key(self, name: str, field: str) -> Key:
         return self._book, name, field
 
     def _places(self) -> list[Place]:
-        """The places, the one that is written to first."""
+        """Where a secret is kept, the one that is written to first."""
         if self._chosen_file:
             return [SecretFile(self._chosen_file), self._memory]
+        return self._everywhere()
+
+    def _everywhere(self) -> list[Place]:
+        """Wherever a secret may have been kept."""
         backend = keyring_backend() if self._keyring is not False else None
-        return [*([Keyring(backend)] if backend is not None else []), self._memory]
+        return [
+            *([SecretFile(self._chosen_file)] if self._chosen_file else []),
+            *([Keyring(backend)] if backend is not None else []),
+            self._memory,
+        ]
+
+
+@cache
+def _at_first(given: str) -> Path:
+    """The file that *given* meant when it was seen first: a later ``cd`` changes nothing."""
+    return expanded(given).absolute()
 
 
 def _given(name: str, field: str) -> Secret | None:

@@ -244,3 +244,32 @@ def test_display_names_are_kept_for_headers():
     ann, bob = parse_addresses('"Ann, Sales" <a@example.com>, b@example.com')
     assert (ann.display_name, ann.addr_spec) == ("Ann, Sales", "a@example.com")
     assert (bob.display_name, bob.addr_spec) == ("", "b@example.com")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ann@example.com, Bob <bob@example.org>",
+        "ann@example.com; Bob <bob@example.org>",
+        "Bob, ann@example.com <bob@example.org>",
+    ],
+)
+def test_a_second_address_is_no_name(text):
+    """Nobody is dropped into a display name."""
+    with pytest.raises(InputError, match="more than one address"):
+        parse_sender(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('Ann "The Boss" Example <ann@example.com>', "Ann The Boss Example"),
+        ('"Ann" Example <ann@example.com>', "Ann Example"),
+        ('"Example, Ann" <ann@example.com>', "Example, Ann"),
+        ('"a@b.example, c" <ann@example.com>', "a@b.example, c"),
+        ("ann@example.com <bob@example.org>", "ann@example.com"),
+    ],
+)
+def test_words_may_be_bare_or_in_quotes(text, name):
+    """A phrase of RFC 5322 section 3.2.5."""
+    assert parse_sender(text).display_name == name

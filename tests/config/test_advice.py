@@ -63,6 +63,10 @@ CASES = {
         [smtp(port=25), smtp(port=25, security="none")],
         [smtp(), smtp(port=25, host="localhost")],
     ),
+    "name_is_an_address": (
+        [smtp().replace(sender="boss@example.org <ann@example.com>")],
+        [smtp(), smtp().replace(sender="Ann@example.com <ann@example.com>")],
+    ),
     "reading_port": (
         [smtp(port=143), smtp(host="imap.gmail.com", port=993, security="implicit")],
         [smtp(), smtp(port=993, host="127.0.0.1")],

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -272,19 +273,28 @@ host = "mx.example.org"
     @pytest.mark.parametrize(
         "text",
         [
-            'profiles.team.sender = "a@example.com"\nprofiles.team.connection.host = "h"\nprofiles.team.connection.port = 25\n',
-            '[profiles.team]\nsender = "a@example.com"\nconnection.host = "h"\n',
+            '# one\nprofiles.team.sender = "a@example.com"\nprofiles.team.connection.host = "h"\nprofiles.team.connection.port = 25\n',
+            '[profiles.team]\nsender = "a@example.com" # one\nconnection.host = "h"\n',
         ],
     )
-    def test_what_cannot_be_changed_in_place_is_refused(self, path, text):
-        """Where an edit would spoil the file, it is refused with the way out, and no byte changes."""
-        path.write_text(text, encoding="utf-8")
+    def test_a_layout_that_cannot_be_changed_in_place_loses_nothing(self, path, text):
+        """Where an edit cannot be made line by line, that profile's table is written anew."""
+        path.write_text(
+            text
+            + '\n# two\n[profiles.other]\nsender = "b@example.com"\n[profiles.other.connection]\nhost = "i" # three\n',
+            encoding="utf-8",
+        )
         book = lab.ProfileBook.open(path)
-        before = own(book)
-        error = refusal(lambda: book.save(profile()))
-        assert "write it in tables such as [profiles.team.connection]" in str(error)
-        assert path.read_text(encoding="utf-8") == text
-        assert own(book) == before
+        wanted = own(book) | {"team": profile()}
+        if text.startswith("["):
+            book.save(profile())
+            assert own(lab.ProfileBook.open(path)) == wanted
+        else:
+            error = refusal(lambda: book.save(profile()))
+            assert "write it in tables such as [profiles.team.connection]" in str(error)
+            assert own(book) == own(lab.ProfileBook.open(path))
+        assert "# two\n[profiles.other]" in path.read_text(encoding="utf-8")
+        assert 'host = "i" # three' in path.read_text(encoding="utf-8")
 
     def test_a_file_changed_elsewhere_is_not_overwritten(self, path):
         """Another program's change is refused, not lost; after reload() both are there."""
@@ -1242,3 +1252,172 @@ def test_of_two_writers_neither_loses_a_change(path):
         assert rival.returncode == 0
     wanted = {f"{mine}{n}" for mine in ("a", "b") for n in range(25)}
     assert set(lab.ProfileBook.open(path)) == wanted | {"lab"}
+
+
+def test_of_two_threads_with_one_book_neither_loses_a_change(path):
+    """A book is one object for a kernel: saves from a form and a thread do not pass each other."""
+    book = many(path)
+
+    def save(who):
+        for n in range(15):
+            book.save_all([profile(f"{who}{n}")])
+
+    threads = [threading.Thread(target=save, args=(who,)) for who in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(own(lab.ProfileBook.open(path))) == sorted(
+        f"{w}{n}" for w in "ab" for n in range(15)
+    )
+
+
+def test_of_two_links_to_one_book_neither_loses_a_change(tmp_path):
+    """Links in two folders lead to one file, which is what is locked; health stands beside it."""
+    (tmp_path / "real").mkdir()
+    books = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "b.toml").symlink_to(tmp_path / "real" / "b.toml")
+        books.append(lab.ProfileBook(tmp_path / folder / "b.toml", secrets=SecretStore()))
+
+    def save(book, who):
+        for n in range(15):
+            while True:
+                try:
+                    book.save_all([profile(f"{who}{n}")])
+                    break
+                except ConfigFileError:
+                    book.reload()
+
+    threads = [threading.Thread(target=save, args=(b, w)) for b, w in zip(books, "ab", strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(own(lab.ProfileBook.open(tmp_path / "real" / "b.toml"))) == 30
+    books[0].record_test("a0", ok=False)
+    assert books[1].health("a0").warning
+    assert {f.name for f in (tmp_path / "one").iterdir()} == {"b.toml"}
+
+
+def test_a_book_stays_where_it_was_opened(tmp_path, monkeypatch):
+    """A relative path means the folder of that moment, whatever %cd does later."""
+    for name in ("d1", "d2"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "d1")
+    book = lab.ProfileBook("rel.toml", secrets=SecretStore())
+    monkeypatch.chdir(tmp_path / "d2")
+    book.save(profile())
+    assert book.path == tmp_path / "d1" / "rel.toml"
+    assert book.path.exists()
+    assert not (tmp_path / "d2" / "rel.toml").exists()
+
+
+class TestText:
+    """What a person wrote into the file stays."""
+
+    def test_comments_at_contacts_and_in_lists_stay(self, path):
+        """One more contact or domain touches nothing else."""
+        text = (
+            '[policy]\napproved_domains = [\n  "a.example", # ours\n  "b.example", # theirs\n]\n'
+            '[[contacts]] # the boss\naddress = "x@example.com"\n'
+            '# about y\n[[contacts]]\naddress = "y@example.com" # y\n'
+        )
+        book = many(path, text=text)
+        book.contacts = (*book.contacts, lab.Contact(address="z@example.com"))
+        book.policy = book.policy.replace(approved_domains="a.example, b.example, c.example")
+        left = path.read_text(encoding="utf-8")
+        for comment in ("# ours", "# theirs", "# the boss", "# about y", "# y"):
+            assert comment in left
+        book.contacts = book.contacts[1:]
+        assert [c.address for c in book.contacts] == ["y@example.com", "z@example.com"]
+        assert 'address = "y@example.com" # y' in path.read_text(encoding="utf-8")
+
+    def test_what_stands_apart_from_a_deleted_profile_stays(self, path):
+        """Headings before the next profile and the last lines of the file belong to nobody."""
+        body = TEAM.partition("\n")[2]
+        one, two = (body.replace("profiles.team", f"profiles.{n}") for n in "ab")
+        text = f"# top\n\n[profiles.a]\n{one}\n# == production ==\n\n# about b\n[profiles.b]\n{two}\n# vim: ft=toml\n"
+        book = many(path, text=text)
+        book.delete("a")
+        assert "# == production ==\n\n# about b\n[profiles.b]\n" in path.read_text(encoding="utf-8")
+        book.delete("b")
+        left = path.read_text(encoding="utf-8")
+        assert "# == production ==" in left
+        assert "# vim: ft=toml" in left
+        assert "about b" not in left
+
+    def test_line_ends_and_byte_order_mark_stay(self, path):
+        """A file of Windows stays one."""
+        path.write_bytes(b"\xef\xbb\xbf" + TEAM.replace("\n", "\r\n").encode())
+        book = many(path)
+        book.save(profile("other"))
+        data = path.read_bytes()
+        assert data.startswith(b"\xef\xbb\xbf[profiles.team]\r\n")
+        assert data.count(b"\r\n") == data.count(b"\n")
+        assert list(lab.ProfileBook.open(path)) == ["lab", "team", "other"]
+
+    @pytest.mark.parametrize(
+        ("before", "line"),
+        [
+            ("# a\u2028b\u0085c\n", 2),
+            (
+                '[profiles.b]\ndescription = """\n[profiles.a]\nx = 1\n"""\nsender = "b@example.com"\n[profiles.b.connection]\nhost = "h"\n',
+                9,
+            ),
+        ],
+    )
+    def test_the_line_is_right(self, path, before, line):
+        """Odd line ends in comments and headers quoted in texts do not move it."""
+        path.write_text(f"{before}[profiles.a]\nsendr = 1\n", encoding="utf-8")
+        with pytest.raises(ConfigFileError) as caught:
+            lab.ProfileBook.open(path)
+        assert caught.value.line == line
+
+    def test_too_deep_a_file_is_a_sentence(self, path):
+        """Tables in tables in tables end in a refusal, not in a recursion."""
+        path.write_text("a = " + "[" * 5000 + "]" * 5000, encoding="utf-8")
+        assert "nested too deeply" in str(refusal(lambda: lab.ProfileBook.open(path)))
+
+
+class TestOddValues:
+    """What is no profile, policy or contact is a sentence, too."""
+
+    @pytest.mark.parametrize(
+        ("action", "words"),
+        [
+            (lambda b: b[5], "5 is not in"),
+            (lambda b: setattr(b, "default", None), "None is not in"),
+            (lambda b: setattr(b, "policy", {}), "policy: is a dict, not a Policy"),
+            (lambda b: setattr(b, "contacts", ["x@example.com"]), "contacts: is a str, not a Contact"),
+            (lambda b: setattr(b, "builtin", "perhaps"), "builtin: is neither true nor false"),
+            (lambda b: b.duplicate("open", secret="x"), "open logs in without one; leave it out"),
+        ],
+    )  # fmt: skip
+    def test_it_is_refused(self, path, action, words):
+        """One sentence, and the file is as it was."""
+        book = many(path, "team")
+        book.save(profile("open", connection=lab.SmtpConnection(host="h")))
+        before = path.read_bytes()
+        with pytest.raises(InputError, match=words):
+            action(book)
+        assert path.read_bytes() == before
+
+    def test_activities_know_no_case(self, path):
+        """As the environment does not; a second spelling takes the place of the first."""
+        book = many(path, "team", "other")
+        book.set_activity("Reset", "team")
+        assert book.for_activity("RESET").name == "team"
+        book.set_activity("reset", "other")
+        assert dict(book.activities) == {"Reset": "other"}
+        path.write_text(path.read_text(encoding="utf-8").replace("Reset", "a = 'team'\nA"))
+        with pytest.raises(ConfigFileError, match="differs from 'a' in nothing but capitals"):
+            lab.ProfileBook.open(path)
+
+    def test_renaming_names_the_variable_that_stays_behind(self, path, monkeypatch):
+        """A password in the environment belongs to the old name."""
+        book = many(path, "team")
+        assert book.rename("team", "crew") == "team is now called crew."
+        monkeypatch.setenv("SMTP_LAB_PROFILES__CREW__PASSWORD", "sesame")
+        assert "SMTP_LAB_PROFILES__CREW__PASSWORD is still set" in book.rename("crew", "team")

@@ -123,7 +123,6 @@ class TestChanging:
         [
             ("[lab]\nsender = 'x'\n", 2, "lab.sender: is not a known field; known are display_name, reply_to"),
             ("[lab]\nreply_to = 'x'\n", 2, "lab.reply_to: 'x' has no @"),
-            ("[lab]\ndisplay_name = 'a <b>'\n", 2, "lab.display_name"),
             ('[lab]\ndisplay_name = "a\\nb"\n', 2, "control character"),
             ("lab = 3\n", 1, "lab: is not a table"),
             ("builtin = 3\n", 1, "builtin: is neither true nor false"),

@@ -393,3 +393,34 @@ def test_merging_changes_nothing_in_place():
     merged = Overlay({PORT: "2"}).over(data)
     assert merged == {"profiles": {"Team": {"connection": {"port": "2"}}}}
     assert data == {"profiles": {"Team": {"connection": {"port": 1}}}}
+
+
+class TestOddNames:
+    """Names that look like a part of a variable."""
+
+    @pytest.mark.parametrize("name", ["connection", "a__b", "team_", "password"])
+    def test_every_setting_of_any_name_can_be_given(self, tmp_path, monkeypatch, name):
+        """The names in the book are known, so that theirs are told from the rest."""
+        opened = lab.ProfileBook(tmp_path / "odd.toml", secrets=SecretStore())
+        login = lab.BasicAuth(username="ann")
+        connection = lab.SmtpConnection(host="mx.example.com", auth=login)
+        opened.save(lab.Profile(name=name, sender="a@example.com", connection=connection))
+        monkeypatch.setenv(f"SMTP_LAB_PROFILES__{name.upper()}__CONNECTION__PORT", "2525")
+        monkeypatch.setenv(SecretStore.variable(name), "sesame")
+        again = lab.ProfileBook(opened.path, secrets=SecretStore())
+        assert again[name].connection.port == 2525
+        assert again[name].password.reveal() == "sesame"
+        assert again.locked_by(f"profiles.{name}.connection.port").endswith("__CONNECTION__PORT")
+
+    def test_a_secret_in_the_place_of_a_setting_is_a_sentence(self, book):
+        """The path of a password is not its variable; the right one is named."""
+        variable = "SMTP_LAB_PROFILES__TEAM__CONNECTION__AUTH__PASSWORD"
+        said = refused(lambda: book(**{variable: "sesame"}))
+        assert (
+            said
+            == f"{variable}: is not where a secret is given; set SMTP_LAB_PROFILES__TEAM__PASSWORD."
+        )
+
+    def test_an_empty_default_is_none(self, book):
+        """As container set-ups pass variables that are not set."""
+        assert book(SMTP_LAB_DEFAULT="").default == "team"

@@ -300,6 +300,14 @@ class TestLines:
         with pytest.raises(InputError, match="team is taken"):
             here.import_env(lines)
 
+    def test_other_settings_among_the_lines_are_left_out_and_named(self):
+        """Settings that are no profile's, and passwords, are not taken; the sentence says so."""
+        lines = book().export_env(["team"]) + (
+            "SMTP_LAB_DEFAULT=team\nSMTP_LAB_PROFILES__TEAM__PASSWORD=zz\nPATH=/bin\n"
+        )
+        done = book("here.toml", []).import_env(lines)
+        assert done.left_out == ("SMTP_LAB_DEFAULT", "SMTP_LAB_PROFILES__TEAM__PASSWORD")
+
     def test_what_belongs_to_a_whole_book_is_left_out_and_named(self):
         """Policy, default, contacts and activities of the text change nothing, and are said."""
         here = book("here.toml", [])

@@ -148,3 +148,28 @@ def test_two_processes_lose_no_note(tmp_path):
         noter.communicate()
     assert [noter.returncode for noter in noters] == [0, 0]
     assert set(HealthFile(path).all()) == {f"{who}{n}" for who in "ab" for n in range(40)}
+
+
+def test_it_is_shared_as_the_book_is(tmp_path):
+    """Whoever may read the book may read how its profiles are doing."""
+    path = tmp_path / "book.toml"
+    path.write_text("")
+    path.chmod(0o664)
+    health = HealthFile(path)
+    health.tested("team", ok=False)
+    assert health.path.stat().st_mode & 0o777 == 0o664
+
+
+def test_one_that_cannot_be_read_is_not_replaced(tmp_path, monkeypatch):
+    """A note of one's own does not take everyone else's away."""
+    health = HealthFile(tmp_path / "book.toml")
+    health.tested("team", ok=False)
+    before = health.path.read_bytes()
+
+    def forbidden(self):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.read_bytes", forbidden)
+        HealthFile(tmp_path / "book.toml").tested("other", ok=True)
+    assert health.path.read_bytes() == before

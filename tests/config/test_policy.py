@@ -289,3 +289,10 @@ class TestInTheBook:
             lab.ProfileBook.open(path)
         assert caught.value.line == line
         assert all(word in str(caught.value) for word in words)
+
+
+def test_names_that_look_alike_are_not_approved():
+    """Under IDNA 2008 straße and strasse are two domains; punycode is the same name."""
+    policy = lab.Policy(approved_domains="strasse.example, bücher.example")
+    assert policy.refused(["a@straße.example"]) == ("a@straße.example",)
+    assert policy.refused(["a@xn--bcher-kva.example", "a@BÜCHER.example"]) == ()

@@ -367,6 +367,27 @@ BROKEN = {
 }
 
 
+UNFIT = {
+    "provider without user": lambda: lab.provider("gmail").profile(password=CANARY),
+    "provider by place": lambda: lab.provider("gmail").profile("a", CANARY, user="a@gmail.com"),
+    "duplicate by place": lambda: book().duplicate("team", CANARY),
+    "duplicate misspelt": lambda: book().duplicate("team", secert=CANARY),
+    "duplicate of a number": lambda: book().duplicate(5, secret=CANARY),
+    "import of bytes": lambda: book().import_toml(f'password = "{CANARY}"'.encode()),
+    "import of lines in bytes": lambda: book().import_env(f"A={CANARY}".encode()),
+    "model_copy": lambda: profile().model_copy(update={"password": CANARY}),
+    "odd option": lambda: lab.Profile.model_validate({"name": CANARY}, nonsense=1),
+}
+
+
+@pytest.mark.parametrize("build", UNFIT.values(), ids=UNFIT)
+def test_arguments_that_do_not_fit_show_no_password(build):
+    """What Python raises for a call that cannot be made has none of our frames with a password."""
+    with pytest.raises((InputError, TypeError, AttributeError)) as caught:
+        build()
+    assert_hidden(shown(caught.value))
+
+
 @pytest.mark.parametrize("build", BROKEN.values(), ids=BROKEN)
 def test_a_refusal_shows_no_password(build):
     """No message or traceback of a model that cannot be built shows the password it was given."""
@@ -741,7 +762,10 @@ class TestBinding:
         [
             (connection, "mx.example.com:587"),
             (lambda: connection().replace(host="::1", port=25), "[::1]:25"),
-            (lambda: token_profile().connection, "https://login.example.com/token app"),
+            (
+                lambda: token_profile().connection,
+                "mx.example.com:587 https://login.example.com/token app",
+            ),
             (graph, "global/tenant/app"),
         ],
     )
@@ -906,9 +930,15 @@ class TestStore:
         assert store.get("team", "h:1") is None
 
 
+def refuses(*_args):
+    raise OSError("locked")
+
+
 @pytest.fixture(params=["memory", "file", "keyring"])
 def make_store(request, tmp_path, keyring):
     """Makes stores that keep their secrets in one of the three places."""
+    if request.param == "keyring":
+        keyring(_Fake())
     if request.param == "file":
         return lambda: SecretStore(file=tmp_path / "secrets.json")
     return lambda: SecretStore(keyring=request.param == "keyring")
@@ -1026,6 +1056,63 @@ class TestBookAndStore:
             change(kept)
         kept.reload()
         assert kept["team"].password.reveal() == CANARY
+
+    def test_a_change_that_the_environment_forbids_loses_no_password(self, monkeypatch):
+        """A variable set after the book was opened is seen before anything is written."""
+        kept = book()
+        before = kept.path.read_bytes()
+        monkeypatch.setenv("SMTP_LAB_DEFAULT", "nosuch")
+        other = profile().replace(connection=connection().replace(host="mx.example.org"))
+        with pytest.raises(InputError, match="SMTP_LAB_DEFAULT"):
+            kept.save(other.with_password("another"))
+        assert kept.path.read_bytes() == before
+        monkeypatch.delenv("SMTP_LAB_DEFAULT")
+        assert kept["team"].password.reveal() == CANARY
+
+    def test_a_host_changed_in_the_file_is_typed_for_again(self):
+        """Also when the file goes back to the old one later."""
+        kept = book()
+        text = kept.path.read_text(encoding="utf-8")
+        kept.path.write_text(text.replace("mx.example.com", "mx.example.org"), encoding="utf-8")
+        kept.reload()
+        assert kept["team"].password is None
+        kept.path.write_text(text, encoding="utf-8")
+        kept.reload()
+        assert kept["team"].password is None
+
+    def test_what_was_typed_last_is_used_though_the_keyring_takes_nothing(self, keyring, tmp_path):
+        """A keyring that gives but does not take cannot bring an old password back."""
+        backend = keyring(_Fake())
+        kept = lab.ProfileBook(tmp_path / "book.toml", secrets=SecretStore(keyring=True))
+        kept.save(profile().with_password("old"))
+        backend.set_password = backend.delete_password = refuses
+        kept.save(profile())
+        assert kept["team"].password.reveal() == CANARY
+        said = kept.forget_secrets("team")
+        assert (
+            said == "It was not possible to remove password in the system's keyring; do it there."
+        )
+        assert "with its secrets" not in kept.delete("team")
+
+    def test_what_is_kept_elsewhere_is_forgotten_too(self, keyring, tmp_path, monkeypatch):
+        """A secret in the keyring does not come back when the file is chosen no longer."""
+        keyring(_Fake())
+        kept = lab.ProfileBook(tmp_path / "book.toml", secrets=SecretStore(keyring=True))
+        kept.save(profile())
+        monkeypatch.setenv("SMTP_LAB_SECRETS_FILE", str(tmp_path / "secrets.json"))
+        kept.forget_secrets("team")
+        monkeypatch.delenv("SMTP_LAB_SECRETS_FILE")
+        assert kept["team"].password is None
+
+    @pytest.mark.parametrize("auth", [auth, oauth])
+    def test_a_secret_that_is_carried_along_to_another_host_is_not(self, auth):
+        """The login may be changed in the same step; the secret must be typed again."""
+        here = connection().replace(auth=auth())
+        assert here.secrets
+        there = here.replace(host="mx.example.org", auth=here.auth.replace(mechanism="auto"))
+        assert there.secrets == {}
+        again = here.replace(host="mx.example.org", auth=auth())
+        assert again.secrets == here.secrets
 
     def test_a_store_of_its_own_shares_nothing(self, tmp_path):
         """A book with its own store neither gives to the kernel's store nor takes from it."""

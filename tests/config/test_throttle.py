@@ -114,6 +114,8 @@ class TestCounting:
         """Where the built-in profile leads to, ``smtp-lab sink`` listens: it is exempt, too."""
         there = lab.ProfileBook.open()["lab"]
         assert count(throttle, one=there) == 100
+        by_name = there.replace(connection=there.connection.replace(host="localhost"))
+        assert count(throttle, one=by_name) == 100
 
     def test_another_port_of_this_machine_is_not(self, throttle):
         """Only the sink's own port is exempt: the rest of this machine is not to be scanned."""
