@@ -138,7 +138,10 @@ def _text_of(error: BaseException) -> tuple[str, str]:
     # smtplib puts its own complaint into the same shape; no server said that.
     own = error.args == (500, "Line too long.")
     if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0 and not own:
-        return "reply", _reply(error.smtp_code, error.smtp_error)
+        said = _reply(error.smtp_code, error.smtp_error)
+        # Below 400 nothing was refused: the reply is no answer to what had been said.
+        out_of_step = error.smtp_code < 400
+        return ("exception", f"{type(error).__name__}: {said}") if out_of_step else ("reply", said)
     return "exception", f"{type(error).__name__}: {error}"
 
 

@@ -11,7 +11,7 @@ from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.deliver.wire import Client
-from smtp_lab.transcript import Mask, Transcript
+from smtp_lab.transcript import Mask, Transcript, printable
 
 __all__ = ("deliver",)
 
@@ -41,10 +41,13 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
     except (OSError, UnicodeError, ValueError) as error:
         # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
         # gives a UnicodeError.
-        client.close()
+        stage = transcript.stage
         found = _masked(diagnose(error, port=connection.port), mask)
         transcript.add("*", _masked_text(error, mask))
-        return replace(delivery, stage=transcript.stage, diagnosis=found)
+        if _can_part(error):
+            client.leave()
+        client.close()
+        return replace(delivery, stage=stage, diagnosis=found)
     stage = transcript.stage
     client.leave()
     return replace(delivery, stage="quit" if delivery.ok else stage)
@@ -60,21 +63,35 @@ def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask
     recipients: list[Recipient] = []
     for address in outgoing.rcpt_to:
         code, text = client.rcpt(address)
-        said = mask(text.decode("utf-8", "replace"))
+        said = _readable(text.decode("utf-8", "replace"), mask)
         recipients.append(Recipient(address, code // 100 == 2, code, said))
+        if code == 421:  # RFC 5321 section 3.8: the server closes, so nobody is served
+            refused = {each.address: each for each in recipients if not each.accepted}
+            closed = (Recipient(each, False, code, said) for each in outgoing.rcpt_to)
+            recipients = [refused.get(each.address, each) for each in closed]
+            break
     delivery = replace(delivery, recipients=tuple(recipients))
     diagnosis = _of_refused(delivery, client.connection.port)
     if not any(recipient.accepted for recipient in recipients):
         return replace(delivery, diagnosis=diagnosis)
     code, said = client.hand_over(outgoing.raw)
-    said = mask(said)
+    said = _readable(said, mask)
     if code // 100 == 2:
         return replace(delivery, reply=f"{code} {said}", diagnosis=diagnosis)
-    refused = [
+    nobody = tuple(
         replace(r, accepted=False, code=code, text=said) if r.accepted else r for r in recipients
-    ]
-    found = diagnose(f"{code} {' '.join(said.split())}", port=client.connection.port)
-    return replace(delivery, reply=f"{code} {said}", recipients=tuple(refused), diagnosis=found)
+    )
+    found = _of_reply(code, said, client.connection.port)
+    return replace(delivery, reply=f"{code} {said}", recipients=nobody, diagnosis=found)
+
+
+def _can_part(error: Exception) -> bool:
+    """Whether the dialogue is at a point where QUIT can be said; 421 has said it already."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code not in (-1, 421)
+    return isinstance(error, smtplib.SMTPException) and not isinstance(
+        error, smtplib.SMTPServerDisconnected
+    )
 
 
 def _options(client: Client, outgoing: Outgoing) -> list[str]:
@@ -96,12 +113,21 @@ def _options(client: Client, outgoing: Outgoing) -> list[str]:
 
 def _of_refused(delivery: Delivery, port: int) -> Diagnosis | None:
     for recipient in delivery.refused:
-        return diagnose(f"{recipient.code} {' '.join(recipient.text.split())}", port=port)
+        return _of_reply(recipient.code, recipient.text, port)
     return None
 
 
+def _of_reply(code: int, text: str, port: int) -> Diagnosis:
+    return diagnose(smtplib.SMTPResponseException(code, text.encode()), port=port)
+
+
+def _readable(text: str, mask: Mask) -> str:
+    """A reply without secrets, and without what would paint a terminal."""
+    return "\n".join(map(printable, mask(text).split("\n")))
+
+
 def _masked(diagnosis: Diagnosis, mask: Mask) -> Diagnosis:
-    return replace(diagnosis, raw=mask(diagnosis.raw))
+    return replace(diagnosis, raw=printable(mask(diagnosis.raw)))
 
 
 def _masked_text(error: Exception, mask: Mask) -> str:

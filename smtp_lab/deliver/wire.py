@@ -17,10 +17,12 @@ from smtp_lab.config import BasicAuth, SmtpConnection
 from smtp_lab.config.connection import is_loopback
 from smtp_lab.transcript import MASK, Mask, Transcript
 
-__all__ = ("Client", "PlainTextLoginError")
+__all__ = ("AnswerLostError", "Client", "PlainTextLoginError")
 
 _MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
 _MAX_REPLY = 65_536
+_MAX_LINES = 1_000  # of one reply
+_GOODBYE = 2.0  # seconds for QUIT, which changes nothing any more
 _WHOLE = 10  # the whole dialogue may take this many times the wait for one answer
 _CODE = re.compile(rb"[2-5][0-9]{2}(?=[ -]|\r?\n|\Z)")
 
@@ -36,6 +38,10 @@ _TLS = {
 
 class PlainTextLoginError(OSError):
     """A password would have crossed the network unencrypted; it was not sent."""
+
+
+class AnswerLostError(smtplib.SMTPServerDisconnected):
+    """The whole message had been handed over, and no answer came: it may have arrived."""
 
 
 class Client(smtplib.SMTP):
@@ -129,6 +135,8 @@ class Client(smtplib.SMTP):
         """Send DATA and the message; give the server's final answer."""
         self.transcript.stage = "data"
         code, text = self.docmd("DATA")
+        if code < 400 and code != 354:
+            raise smtplib.SMTPDataError(code, text)  # 250 before the message accepts nothing
         if code != 354:
             return code, text.decode("utf-8", "replace")
         # RFC 5321 section 4.5.2: a line that begins with a dot gets a second one.
@@ -136,13 +144,19 @@ class Client(smtplib.SMTP):
         self.transcript.add("*", f"the message: {len(data):,} octets")
         with self._hiding():
             self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
-        code, text = self.getreply()
+        try:
+            code, text = self.getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            raise AnswerLostError(str(error)) from error
+        except smtplib.SMTPResponseException as error:
+            raise AnswerLostError("the answer has no end") from error
         return code, text.decode("utf-8", "replace")
 
     def leave(self) -> None:
         """Say goodbye and close; a server that has hung up already is no matter."""
         if self.sock is not None:
             self.transcript.stage = "quit"
+            self._end = min(self._end, time.monotonic() + _GOODBYE)
             with contextlib.suppress(OSError):
                 self.docmd("QUIT")
         self.close()
@@ -150,10 +164,10 @@ class Client(smtplib.SMTP):
     def _say_hello(self) -> None:
         self.transcript.stage = "ehlo"
         code, text = self.ehlo()
-        if code != 250:
+        if code not in (250, 421):  # 421 says that the server closes, whatever was asked
             code, text = self.helo()
-            if code != 250:
-                raise smtplib.SMTPHeloError(code, text)
+        if code != 250:
+            raise smtplib.SMTPHeloError(code, text)
 
     # --- encryption ---------------------------------------------------------------------------
 
@@ -205,10 +219,7 @@ class Client(smtplib.SMTP):
         try:
             self.sock.sendall(data)
         except OSError as error:
-            self.close()
-            raise smtplib.SMTPServerDisconnected(
-                f"Connection unexpectedly closed: {error}"
-            ) from error
+            raise self._lost(error) from error
 
     def putcmd(self, cmd: str, args: str = "") -> None:
         # The case of smtplib's words depends on Python's version; here they stand as RFC 5321 has
@@ -233,7 +244,7 @@ class Client(smtplib.SMTP):
                 raise smtplib.SMTPServerDisconnected(
                     f"Connection unexpectedly closed: no reply code in {line[:80]!r}"
                 )
-            if total > _MAX_REPLY:
+            if total > _MAX_REPLY or len(lines) >= _MAX_LINES:
                 self.close()
                 raise smtplib.SMTPResponseException(500, "Line too long.")
             lines.append(line[4:].strip())
@@ -251,14 +262,7 @@ class Client(smtplib.SMTP):
                 self.sock.settimeout(self._time_left())
                 piece = self.sock.recv(4096)
             except OSError as error:
-                self.close()
-                # One that has greeted and then falls silent is another failure than one that never
-                # spoke SMTP at all.
-                stalled = isinstance(error, TimeoutError) and self.transcript.stage != "greeting"
-                what = (
-                    "The server stopped answering" if stalled else "Connection unexpectedly closed"
-                )
-                raise smtplib.SMTPServerDisconnected(f"{what}: {error}") from error
+                raise self._lost(error) from error
             if not piece:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
@@ -266,6 +270,14 @@ class Client(smtplib.SMTP):
         line = bytes(self._buffer[:end])
         del self._buffer[:end]
         return line
+
+    def _lost(self, error: OSError) -> smtplib.SMTPServerDisconnected:
+        self.close()
+        # One that has greeted and then falls silent is another failure than one that never spoke
+        # SMTP at all.
+        stalled = isinstance(error, TimeoutError) and self.transcript.stage != "greeting"
+        what = "The server stopped answering" if stalled else "Connection unexpectedly closed"
+        return smtplib.SMTPServerDisconnected(f"{what}: {error}")
 
     def _time_left(self) -> float:
         left = self._end - time.monotonic()
