@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from smtp_lab.config import SmtpConnection as SmtpConnection
     from smtp_lab.config import provider as provider
     from smtp_lab.config import providers as providers
+    from smtp_lab.deliver import Checkup as Checkup
     from smtp_lab.deliver import Delivery as Delivery
     from smtp_lab.deliver import Diagnosis as Diagnosis
+    from smtp_lab.deliver import check_domain as check_domain
     from smtp_lab.deliver import diagnose as diagnose
+    from smtp_lab.deliver import doctor as doctor
     from smtp_lab.deliver import provider_for as provider_for
     from smtp_lab.deliver import send as send
     from smtp_lab.deliver import send_test as send_test
@@ -71,7 +74,17 @@ _HOMES = {
         "provider",
         "providers",
     ),
-    "deliver": ("Delivery", "Diagnosis", "diagnose", "provider_for", "send", "send_test"),
+    "deliver": (
+        "Checkup",
+        "Delivery",
+        "Diagnosis",
+        "check_domain",
+        "diagnose",
+        "doctor",
+        "provider_for",
+        "send",
+        "send_test",
+    ),
     "errors": (
         "ArchiveError",
         "ConfigFileError",

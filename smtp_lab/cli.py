@@ -199,6 +199,31 @@ def send_test(profile: str, to: str | None, *, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("profile")
+@click.option(
+    "--until",
+    default="rcpt",
+    show_default=True,
+    help="The last stage: name, address, tcp, greeting, ehlo, tls, certificate, ehlo-again, auth,"
+    " mail or rcpt.",
+)
+@click.option("--to", default=None, help="Who would get a mail; default: the profile's address.")
+@click.option("--others", is_flag=True, help="Try other mail ports of the same host, too.")
+@click.option("--dns", is_flag=True, help="Look at the DNS records of the sender's domain, too.")
+@click.option("--dkim-selector", default=None, help="With --dns: which DKIM key, as in s=.")
+@as_json
+@_told
+def doctor(profile: str, *, as_json: bool, **asked: Any) -> None:
+    """Go through what a mail of PROFILE needs, stage by stage; exit code 1 when one failed.
+
+    Nothing is sent.
+    """
+    checkup = smtp_lab.doctor(profile, **asked)
+    click.echo(json.dumps(checkup.to_dict(), indent=2) if as_json else str(checkup))
+    sys.exit(0 if checkup.ok else 1)
+
+
+@main.command()
 @click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
 @click.option(
     "-n",

@@ -131,6 +131,23 @@ def test_send_test_through_a_saved_profile(sink):
     assert "'tema' is not in" in _run("send-test", "tema", code=1).stderr
 
 
+def test_doctor_through_a_saved_profile(sink):
+    """Each stage has a line; a stage that failed exits with 1, and nothing is ever sent."""
+    lab.ProfileBook.open().save(sink.profile("team"))
+    variable = lab.ProfileBook.open().secrets.variable("team")
+    env = os.environ | {variable: "open sesame"}
+    good = _run("doctor", "team", "--to", "you@example.com", "--others", env=env)
+    assert "✔ rcpt" in good.stdout
+    assert "Nothing was sent." in good.stdout
+    bad = _run("doctor", "team", "--json", code=1, env=os.environ | {variable: "open barley"})
+    assert json.loads(bad.stdout)["failed_at"] == "auth"
+    assert "barley" not in bad.stdout
+    short = _run("doctor", "team", "--until", "ehlo-again")
+    assert "– auth" in short.stdout  # noqa: RUF001
+    assert "'xyz' is no stage" in _run("doctor", "team", "--until", "xyz", code=1).stderr
+    assert len(sink.inbox) == 0
+
+
 def test_an_empty_inbox_says_so(tmp_path):
     """Nothing captured is not an error, but an archive that is not there is."""
     done = _run("inbox", env=os.environ | {"SMTP_LAB_DATA": str(tmp_path)})

@@ -54,6 +54,13 @@ class Endpoint:
     stream: str = ""
     note: str = ""
 
+    def at(self, host: str) -> bool:
+        """Whether it is an endpoint of *host*, a name in lower case."""
+        before, region, after = self.host.partition("{region}")
+        return host == self.host or bool(
+            region and host.startswith(before) and host.endswith(after)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DatedFact:
@@ -368,12 +375,8 @@ def provider_at(host: str) -> Provider | None:
         return None
     wanted = host.casefold().removesuffix(".")
     for candidate in providers():
-        for endpoint in candidate.endpoints:
-            before, region, after = endpoint.host.partition("{region}")
-            if wanted == endpoint.host or (
-                region and wanted.startswith(before) and wanted.endswith(after)
-            ):
-                return candidate
+        if any(endpoint.at(wanted) for endpoint in candidate.endpoints):
+            return candidate
     return None
 
 

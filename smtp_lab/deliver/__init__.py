@@ -1,8 +1,24 @@
 """How mail gets out, what was said on the way, and what went wrong."""
 
+from smtp_lab.deliver.checkup import Checkup, Stage, Suggestion
 from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.discover import provider_for
+from smtp_lab.deliver.dns_checks import check_domain
+from smtp_lab.deliver.doctor import doctor
 from smtp_lab.deliver.send import send, send_test
 
-__all__ = ("Delivery", "Diagnosis", "Recipient", "diagnose", "provider_for", "send", "send_test")
+__all__ = (
+    "Checkup",
+    "Delivery",
+    "Diagnosis",
+    "Recipient",
+    "Stage",
+    "Suggestion",
+    "check_domain",
+    "diagnose",
+    "doctor",
+    "provider_for",
+    "send",
+    "send_test",
+)

@@ -10,7 +10,7 @@ from smtp_lab.config.connection import is_loopback
 from smtp_lab.config.secrets import secret_variable
 from smtp_lab.errors import InputError
 
-__all__ = ("Account",)
+__all__ = ("Account", "find_profile")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Account:
         *,
         activity: str | None = None,
         book: ProfileBook | None = None,
+        ready: bool = True,
     ) -> Account:
         """Find the account.
 
@@ -41,31 +42,34 @@ class Account:
             profile: A profile, the name of one in the book, or None for that of *activity*.
             activity: What the mail is about; without a profile of its own the default is used.
             book: By default the default book.
+            ready: Whether it must be able to log in; see `check_login`.
 
         Raises:
             InputError: It cannot send as it is.
         """
-        book = ProfileBook.open() if book is None else book
-        if profile is None:
-            profile = book.for_activity(activity) if activity else book[book.default]
-        elif isinstance(profile, str):
-            profile = book[profile]
-        elif not isinstance(profile, Profile):
-            raise InputError.of(
-                "profile", f"is a {type(profile).__name__}", "give a Profile or a name"
-            )
+        profile, book = find_profile(profile, activity=activity, book=book)
         connection = profile.connection
         if isinstance(connection, GraphConnection):
             fix = "use a profile with an SMTP connection"
             raise InputError.of("connection.type", "graph is configured but cannot send yet", fix)
-        if isinstance(connection.auth, OAuth2):
+        account = cls(profile, connection, book)
+        if ready:
+            account.check_login()
+        _check_authority(connection)
+        return account
+
+    def check_login(self) -> None:
+        """See whether the account knows what it needs to log in, and may.
+
+        Raises:
+            InputError: The password is not known, or would cross the network in plain text.
+        """
+        if isinstance(self.connection.auth, OAuth2):
             fix = "use a profile that logs in with a password"
             raise InputError.of(
                 "connection.auth", "OAuth 2.0 is configured but cannot send yet", fix
             )
-        _check_password(profile, connection)
-        _check_authority(connection)
-        return cls(profile, connection, book)
+        _check_password(self.profile, self.connection)
 
     def allowed(self, recipients: tuple[str, ...]) -> tuple[str, ...]:
         """Where a mail to *recipients* goes.
@@ -80,6 +84,27 @@ class Account:
         """Whether the profile stands in the book with this very connection."""
         name = self.profile.name
         return name in self.book and self.book[name].connection == self.connection
+
+
+def find_profile(
+    profile: Profile | str | None,
+    *,
+    activity: str | None = None,
+    book: ProfileBook | None = None,
+) -> tuple[Profile, ProfileBook]:
+    """The profile that is meant, and the book whose rules hold; see `Account.of`.
+
+    Raises:
+        InputError: There is no such profile.
+    """
+    book = ProfileBook.open() if book is None else book
+    if profile is None:
+        profile = book.for_activity(activity) if activity else book[book.default]
+    elif isinstance(profile, str):
+        profile = book[profile]
+    elif not isinstance(profile, Profile):
+        raise InputError.of("profile", f"is a {type(profile).__name__}", "give a Profile or a name")
+    return profile, book
 
 
 def _check_password(profile: Profile, connection: SmtpConnection) -> None:

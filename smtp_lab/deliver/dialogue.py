@@ -13,14 +13,12 @@ from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.deliver.wire import Client
 from smtp_lab.transcript import Mask, Transcript, printable
 
-__all__ = ("deliver",)
+__all__ = ("deliver", "log_in", "mail_options", "mask_of")
 
 
 def deliver(outgoing: Outgoing, account: Account) -> Delivery:
     """Hand *outgoing* to the server of *account*; whatever goes wrong is in the Delivery."""
-    connection, auth = account.connection, account.connection.auth
-    secret = auth.password.reveal() if isinstance(auth, BasicAuth) and auth.password else ""
-    mask = Mask(auth.username if isinstance(auth, BasicAuth) else "", secret)
+    connection, mask = account.connection, mask_of(account)
     transcript = Transcript()
     delivery = Delivery(
         profile=account.profile.name,
@@ -35,8 +33,7 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
     client = Client(connection, transcript, mask)
     try:
         client.begin()
-        if isinstance(auth, BasicAuth):
-            client.log_in(auth)
+        log_in(client, account)
         delivery = _transact(client, outgoing, delivery, mask)
     except (OSError, UnicodeError, ValueError) as error:
         # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
@@ -53,10 +50,28 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
     return replace(delivery, stage="quit" if delivery.ok else stage)
 
 
+def mask_of(account: Account) -> Mask:
+    """What hides the secrets of *account* wherever a server echoes them."""
+    auth = account.connection.auth
+    secret = auth.password.reveal() if isinstance(auth, BasicAuth) and auth.password else ""
+    return Mask(auth.username if isinstance(auth, BasicAuth) else "", secret)
+
+
+def log_in(client: Client, account: Account) -> None:
+    """Log in as *account* does, with exactly one attempt; without a login nothing is said.
+
+    Raises:
+        OSError: The server refused, or offers nothing that fits.
+    """
+    auth = account.connection.auth
+    if isinstance(auth, BasicAuth):
+        client.log_in(auth)
+
+
 def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask) -> Delivery:
     transcript = client.transcript
     transcript.stage = "mail"
-    code, text = client.mail(outgoing.mail_from, _options(client, outgoing))
+    code, text = client.mail(outgoing.mail_from, mail_options(client, outgoing))
     if code // 100 != 2:
         raise smtplib.SMTPSenderRefused(code, text, outgoing.mail_from)
     transcript.stage = "rcpt"
@@ -94,7 +109,8 @@ def _can_part(error: Exception) -> bool:
     )
 
 
-def _options(client: Client, outgoing: Outgoing) -> list[str]:
+def mail_options(client: Client, outgoing: Outgoing) -> list[str]:
+    """The parameters of MAIL FROM for *outgoing*, as far as the server knows them."""
     options = []
     if client.has_extn("size"):
         options.append(f"SIZE={len(outgoing.raw)}")

@@ -15,10 +15,10 @@ from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery
 from smtp_lab.deliver.dialogue import deliver
-from smtp_lab.deliver.outgoing import prepare
+from smtp_lab.deliver.outgoing import Outgoing, prepare
 from smtp_lab.errors import DeliveryError
 
-__all__ = ("send", "send_test")
+__all__ = ("make_test", "note_test", "send", "send_test")
 
 
 def send(
@@ -78,9 +78,22 @@ def send_test(
             tests; no connection was opened.
     """
     account = Account.of(profile, book=book)
-    profile = account.profile
-    recipients = check_addresses(to if to is not None else profile.address)
-    connection, auth = account.connection, account.connection.auth
+    recipients = check_addresses(to if to is not None else account.profile.address)
+    outgoing = make_test(account, recipients)
+    account.book.throttle.take("test", account.profile)
+    delivery = deliver(outgoing, account)
+    found = delivery.diagnosis.id if delivery.diagnosis else ""
+    note_test(account, ok=delivery.ok, diagnosis=found, sentence=delivery.sentence)
+    return delivery
+
+
+def make_test(account: Account, recipients: tuple[str, ...]) -> Outgoing:
+    """The test mail of *account* to *recipients*, or to whom the policy sends it instead.
+
+    Raises:
+        InputError: The policy of the book forbids it.
+    """
+    profile, connection, auth = account.profile, account.connection, account.connection.auth
     message = render(
         "test_mail",
         to=list(recipients),
@@ -94,20 +107,14 @@ def send_test(
         sender=profile.sender,
         sent_at=datetime.now(UTC),
     )
-    outgoing = prepare(message, profile, recipients).to(account.allowed(recipients))
-    account.book.throttle.take("test", profile)
-    delivery = deliver(outgoing, account)
-    _note(account, delivery)
-    return delivery
+    return prepare(message, profile, recipients).to(account.allowed(recipients))
 
 
-def _note(account: Account, delivery: Delivery) -> None:
+def note_test(account: Account, *, ok: bool, diagnosis: str, sentence: str) -> None:
+    """Note what became of a test mail, where the profile stands in the book."""
     name = account.profile.name
     if name == LAB or not account.in_book:
         return
     # A book in a folder that cannot be written is still good for sending.
     with suppress(OSError):
-        diagnosis = delivery.diagnosis.id if delivery.diagnosis else ""
-        account.book.record_test(
-            name, ok=delivery.ok, diagnosis=diagnosis, sentence=delivery.sentence
-        )
+        account.book.record_test(name, ok=ok, diagnosis=diagnosis, sentence=sentence)

@@ -72,22 +72,55 @@ class Client(smtplib.SMTP):
         Raises:
             OSError: Whatever went wrong; every smtplib, ssl and socket error is one.
         """
-        host, port, security = self.connection.host, self.connection.port, self.connection.security
-        self.transcript.add("*", f"connecting to {self.connection.endpoint}")
-        patience = self.connection.connect_timeout or self.connection.timeout
-        self.sock = socket.create_connection((host, port), min(patience, self._time_left()))
+        self.reach()
+        if self.connection.security == "implicit":
+            self.encrypt()
+        self.greet()
+        self.hello()
+        if self.wants_starttls:
+            self.encrypt()
+            self.hello()  # RFC 3207 section 4.2: what was said before TLS counts for nothing
+
+    @property
+    def wants_starttls(self) -> bool:
+        """Whether STARTTLS comes after the first EHLO, which must have been said."""
+        security = self.connection.security
+        return security == "starttls" or (
+            security == "tls-if-offered" and self.has_extn("starttls")
+        )
+
+    def reach(self, address: str | None = None, within: float | None = None) -> None:
+        """Connect to the server, or to one *address* of it, and wait *within* seconds at most."""
+        self.transcript.add("*", f"connecting to {address or self.connection.endpoint}")
+        patience = within or self.connection.connect_timeout
+        where = (address or self.connection.host, self.connection.port)
+        self.sock = socket.create_connection(where, self._time_left(patience))
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if security == "implicit":
+
+    def encrypt(self) -> None:
+        """Encrypt as the connection's security has it: from the first byte, or with STARTTLS."""
+        if self.connection.security == "implicit":
             self._encrypt()
+        else:
+            self._start_tls()
+
+    def greet(self) -> str:
+        """Wait for the server's greeting, and give its text."""
         self.transcript.stage = "greeting"
         code, text = self.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
-        self._say_hello()
-        if security == "starttls" or (security == "tls-if-offered" and self.has_extn("starttls")):
-            self._start_tls()
-            self._say_hello()  # RFC 3207 section 4.2: what was said before TLS counts for nothing
+        return text.decode("utf-8", "replace")
+
+    def hello(self) -> None:
+        """Say EHLO, or HELO where that is not known."""
+        self.transcript.stage = "ehlo"
+        code, text = self.ehlo()
+        if code not in (250, 421):  # 421 says that the server closes, whatever was asked
+            code, text = self.helo()
+        if code != 250:
+            raise smtplib.SMTPHeloError(code, text)
 
     def log_in(self, auth: BasicAuth) -> None:
         """Log in with exactly one attempt.
@@ -160,14 +193,6 @@ class Client(smtplib.SMTP):
             with contextlib.suppress(OSError):
                 self.docmd("QUIT")
         self.close()
-
-    def _say_hello(self) -> None:
-        self.transcript.stage = "ehlo"
-        code, text = self.ehlo()
-        if code not in (250, 421):  # 421 says that the server closes, whatever was asked
-            code, text = self.helo()
-        if code != 250:
-            raise smtplib.SMTPHeloError(code, text)
 
     # --- encryption ---------------------------------------------------------------------------
 
@@ -279,11 +304,11 @@ class Client(smtplib.SMTP):
         what = "The server stopped answering" if stalled else "Connection unexpectedly closed"
         return smtplib.SMTPServerDisconnected(f"{what}: {error}")
 
-    def _time_left(self) -> float:
+    def _time_left(self, patience: float | None = None) -> float:
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        return min(self.connection.timeout, left)
+        return min(patience or self.connection.timeout, left)
 
     def _secretly(self, command: str, shown: str = "") -> tuple[int, bytes]:
         self.transcript.add("C", f"{shown}{MASK}")

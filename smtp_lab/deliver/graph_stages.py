@@ -1,0 +1,85 @@
+"""The doctor at Microsoft Graph: whether its two hosts can be reached and are who they should be.
+
+Tokens and the mailbox are left to a test mail: they cost a login.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from smtp_lab.config import Advice, GraphConnection, Profile, ProfileBook, SmtpConnection
+from smtp_lab.deliver.checkup import Checkup, Stage
+from smtp_lab.deliver.stages import Round
+from smtp_lab.transcript import Mask, Transcript
+
+__all__ = ("on_graph",)
+
+LOGIN = {
+    "global": "login.microsoftonline.com",
+    "us-government": "login.microsoftonline.us",
+    "china": "login.partner.microsoftonline.cn",
+}
+"""Hosts tokens come from by cloud, with a port where it is not 443
+(learn.microsoft.com/entra/identity-platform/authentication-national-cloud)."""
+
+PORT = 443
+_STAGES = ("name", "address", "tcp", "tls", "certificate")
+_LEFT = ("token", "send")
+
+
+def on_graph(profile: Profile, book: ProfileBook) -> Checkup:
+    """Reach the host tokens come from and that of Microsoft Graph; nothing is asked of them.
+
+    Raises:
+        InputError: There were too many tests.
+    """
+    connection = profile.connection
+    assert isinstance(connection, GraphConnection)  # noqa: S101  # the caller has looked
+    book.throttle.take("test", profile)
+    mask = Mask(connection.user, *(secret.reveal() for secret in profile.secrets.values()))
+    stages: list[Stage] = []
+    transcript = Transcript()
+    for where in (LOGIN[connection.cloud], connection.endpoint):
+        host, _, port = where.partition(":")
+        https = SmtpConnection(
+            host=host,
+            port=int(port or PORT),
+            security="implicit",
+            ca_file=_authorities(),
+            timeout=connection.timeout,
+        )
+        its_round = Round(profile, https, until="certificate", mask=mask, transcript=transcript)
+        found = {stage.name: stage for stage in its_round.run()}
+        stages += [replace(found[name], endpoint=https.endpoint) for name in _STAGES]
+    failed = next((n for n, stage in enumerate(stages) if stage.state == "failed"), None)
+    if failed is not None and _proxy():
+        stages[failed] = replace(stages[failed], advice=(_ON_PROXY,))
+    why = "The doctor logs in at no web service; a test mail shows whether it works."
+    stages += [Stage(name, "skipped", why, advice=_advice(profile, name)) for name in _LEFT]
+    return Checkup(profile.name, connection.endpoint, tuple(stages), transcript)
+
+
+def _advice(profile: Profile, stage: str) -> tuple[Advice, ...]:
+    at_login = ("connection.password", "connection.client_secret")
+    return tuple(a for a in profile.advice() if (a.field in at_login) == (stage == "token"))
+
+
+def _authorities() -> str | None:
+    """The PEM file that requests would use; None for the system's authorities."""
+    given = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+    return next((path for path in given if path and Path(path).is_file()), None)
+
+
+def _proxy() -> bool:
+    return any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"))
+
+
+_ON_PROXY = Advice(
+    "proxy",
+    "connection",
+    "note",
+    "a proxy is set in the environment; mail goes through it and may get out all the same",
+    "requests: Proxies, https://requests.readthedocs.io/",
+)
