@@ -36,15 +36,18 @@ if TYPE_CHECKING:
     from smtp_lab.deliver import Checkup as Checkup
     from smtp_lab.deliver import Delivery as Delivery
     from smtp_lab.deliver import Diagnosis as Diagnosis
+    from smtp_lab.deliver import Fetched as Fetched
     from smtp_lab.deliver import check_domain as check_domain
     from smtp_lab.deliver import diagnose as diagnose
     from smtp_lab.deliver import doctor as doctor
+    from smtp_lab.deliver import fetch_recent as fetch_recent
     from smtp_lab.deliver import provider_for as provider_for
     from smtp_lab.deliver import send as send
     from smtp_lab.deliver import send_test as send_test
     from smtp_lab.errors import ArchiveError as ArchiveError
     from smtp_lab.errors import ConfigFileError as ConfigFileError
     from smtp_lab.errors import DeliveryError as DeliveryError
+    from smtp_lab.errors import FetchError as FetchError
     from smtp_lab.errors import InputError as InputError
     from smtp_lab.errors import PortInUseError as PortInUseError
     from smtp_lab.errors import SinkError as SinkError
@@ -78,9 +81,11 @@ _HOMES = {
         "Checkup",
         "Delivery",
         "Diagnosis",
+        "Fetched",
         "check_domain",
         "diagnose",
         "doctor",
+        "fetch_recent",
         "provider_for",
         "send",
         "send_test",
@@ -89,6 +94,7 @@ _HOMES = {
         "ArchiveError",
         "ConfigFileError",
         "DeliveryError",
+        "FetchError",
         "InputError",
         "PortInUseError",
         "SinkError",

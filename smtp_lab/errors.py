@@ -7,6 +7,7 @@
     ├── PortInUseError      (also OSError)       the sink's port is taken
     ├── SinkError                                the sink cannot do what was asked
     ├── ArchiveError                             captured mail cannot be written or read
+    ├── FetchError                               a mailbox could not be read
     └── DeliveryError                            the message was not accepted for everyone
 
 Each message is one sentence that names the thing, what is wrong with it and how to mend it.
@@ -24,6 +25,7 @@ __all__ = (
     "ArchiveError",
     "ConfigFileError",
     "DeliveryError",
+    "FetchError",
     "InputError",
     "PortInUseError",
     "Problem",
@@ -135,6 +137,23 @@ class SinkError(SmtpLabError):
 
 class ArchiveError(SmtpLabError):
     """Captured mail cannot be written or read."""
+
+
+class FetchError(SmtpLabError):
+    """Mail could not be fetched from a mailbox; what had been fetched before is kept.
+
+    Attributes:
+        mailbox: Whose it is.
+        diagnosis: The `Diagnosis` of what was answered.
+        transcript: The dialogue up to there.
+    """
+
+    def __init__(self, mailbox: str, diagnosis: Any, transcript: Any) -> None:
+        self.mailbox, self.diagnosis, self.transcript = mailbox, diagnosis, transcript
+        super().__init__(mailbox, diagnosis, transcript)
+
+    def __str__(self) -> str:
+        return f"The mailbox {self.mailbox} could not be read. {self.diagnosis}"
 
 
 class DeliveryError(SmtpLabError):

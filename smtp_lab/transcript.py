@@ -52,7 +52,7 @@ class Line:
         direction: ``C`` client to server, ``S`` server to client, ``*`` a note.
         text: What was said, secrets masked, without the line end.
         stage: ``connect``, ``greeting``, ``ehlo``, ``starttls``, ``auth``, ``mail``, ``rcpt``,
-            ``data`` or ``quit``.
+            ``data`` or ``quit``; over HTTP ``oauth`` or ``graph``.
         at: Seconds since the dialogue began.
         tls: Whether the line travelled encrypted.
     """
@@ -191,6 +191,8 @@ def explain(line: Line) -> str:
     facts = load("dialogue")
     if line.direction == "*" or not line.text:
         return ""
+    if line.stage in ("oauth", "graph"):
+        return _explain_http(line, facts)
     if line.direction == "C":
         verb = line.text.split(" ", 1)[0].upper()
         return str(facts["command"].get(verb, ""))
@@ -205,6 +207,19 @@ def explain(line: Line) -> str:
     return str(
         replies.get(f"{code} {line.stage}") or replies.get(code) or replies.get(code[:1], "")
     )
+
+
+def _explain_http(line: Line, facts: dict[str, Any]) -> str:
+    first, _, rest = line.text.partition(" ")
+    if line.direction == "C":
+        # What is asked for is the last word of the path, as in "POST /v1.0/me/sendMail".
+        what = rest.partition("?")[0].rpartition("/")[2]
+        found = facts["request"]
+        return str(found.get(f"{first} {what}") or found.get(first, ""))
+    if not re.fullmatch("[1-5][0-9]{2}", first):
+        return ""  # the text of an error
+    found = facts["status"]
+    return str(found.get(f"{first} {line.stage}") or found.get(first) or found.get(first[:1], ""))
 
 
 def _as_text(line: Line) -> str:

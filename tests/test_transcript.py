@@ -157,6 +157,25 @@ class TestExplain:
             assert meaning == f"{keyword}: {fact['text']} (RFC {fact['rfc']})."
         assert 800 < fact["rfc"] < 10000
 
+    @pytest.mark.parametrize("key", sorted(FACTS["request"]))
+    def test_every_request_over_http_has_a_sentence(self, key):
+        """A request is explained by its verb and what it asks for, else by its verb."""
+        verb, _, what = key.partition(" ")
+        text = f"{verb} /v1.0/users/ann@example.com/{what or 'x'}?$top=5&a=/b"
+        meaning = explain(Line("C", text, "graph", 0))
+        assert meaning == FACTS["request"][key]
+        assert meaning.endswith(".")
+
+    @pytest.mark.parametrize("key", sorted(FACTS["status"]))
+    def test_every_status_of_http_has_a_sentence(self, key):
+        """A status is explained by itself, or by its first digit; other texts are not."""
+        for stage in ("oauth", "graph"):
+            meaning = explain(Line("S", f"{key.ljust(3, '9')} Text", stage, 0))
+            assert meaning == FACTS["status"][key]
+        assert meaning.endswith(".")
+        assert explain(Line("S", "5 things went wrong", "graph", 0)) == ""
+        assert explain(Line("S", "ErrorAccessDenied: Access is denied.", "graph", 0)) == ""
+
     @pytest.mark.parametrize(
         ("stage", "words"),
         [

@@ -23,16 +23,18 @@ def from_micros(value: int) -> datetime:
 
 @dataclass
 class StoredSession:
-    """One connection to a sink, whether or not a message came of it.
+    """One connection to a sink, or one look into a mailbox, whether or not a message came of it.
 
     Attributes:
         id: 32 hexadecimal digits.
         started_at: When the client connected, in UTC.
         ended_at: When the connection ended, or None while it lasts.
-        door: ``starttls`` or ``implicit``: which of the sink's ports it came through.
-        peer: Address and port of the client.
+        door: ``starttls`` or ``implicit``: which of the sink's ports it came through; ``graph`` for
+            what was fetched from a mailbox.
+        peer: Address and port of the client, or the host mail was fetched from.
         ehlo: The name the client gave itself.
-        tls_version: Such as ``TLSv1.3``; empty when the connection was never encrypted.
+        tls_version: Such as ``TLSv1.3``; empty when the connection was never encrypted. How mail
+            travelled before it was fetched is not known.
         tls_cipher: The cipher, or empty.
         login: The user name of the last login, or empty.
         mechanism: The mechanism of the last login, or empty.
@@ -60,11 +62,12 @@ class StoredMessage:
     """One message as it came over the wire.
 
     Attributes:
-        raw: The bytes between ``354`` and the final dot, dot-stuffing undone, nothing else changed.
-        mail_from: The envelope sender, empty for the null sender ``<>``.
-        rcpt_to: The envelope recipients in the order they were given.
+        raw: The bytes between ``354`` and the final dot, dot-stuffing undone, nothing else changed;
+            or what a mailbox gave.
+        mail_from: The envelope sender, empty for the null sender ``<>`` and where it is not known.
+        rcpt_to: The envelope recipients in the order they were given, or the mailbox.
         mail_options: Parameters of MAIL FROM, such as ``BODY=8BITMIME``.
-        received_at: When the last byte had arrived, in UTC.
+        received_at: When the last byte had arrived, or the mailbox had got it, in UTC.
         session: The connection it came over.
         id: Its number in the archive; 0 before it is stored.
         size: Its length in octets.

@@ -21,9 +21,9 @@ from sqlalchemy import (
     Table,
 )
 
-__all__ = ("VERSION", "facts", "lines", "messages", "metadata", "raws", "sessions")
+__all__ = ("VERSION", "facts", "fetched", "lines", "messages", "metadata", "raws", "sessions")
 
-VERSION = 1
+VERSION = 2
 """Raised by one with every change of the tables, together with a migration."""
 
 metadata = MetaData()
@@ -84,4 +84,13 @@ raws = Table(
     metadata,
     Column("message_id", Integer, ForeignKey("messages.id"), primary_key=True),
     Column("raw", LargeBinary, nullable=False),
+)
+
+# What was fetched from a mailbox, so that it is not fetched again. Since version 2.
+fetched = Table(
+    "fetched",
+    metadata,
+    Column("mailbox", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("message_id", Integer, ForeignKey("messages.id"), nullable=False),
 )

@@ -99,6 +99,33 @@ class Archive:
                 _put_session(connection, session)
             return numbers
 
+    def fetched(self, mailbox: str) -> frozenset[str]:
+        """The names, in *mailbox*, of the messages that were fetched from it."""
+        t = schema.fetched
+        rows = self._rows(sa.select(t.c.name).where(t.c.mailbox == mailbox))
+        return frozenset(row["name"] for row in rows)
+
+    def add_fetched(self, message: StoredMessage, mailbox: str, name: str) -> int | None:
+        """Store what was fetched from *mailbox*, where it is called *name*, unless it is there.
+
+        Returns:
+            Its number, or None when it was there already.
+
+        Raises:
+            ArchiveError: It was not stored.
+        """
+        t = schema.fetched
+        with self._lock, self._telling("written"):
+            self._look_after_file()
+        with self._lock, self._telling("written"), self._writing() as connection:
+            same = sa.and_(t.c.mailbox == mailbox, t.c.name == name)
+            if connection.execute(sa.select(t.c.message_id).where(same)).first() is not None:
+                return None
+            _put_session(connection, message.session)
+            number = _put_message(connection, message)
+            connection.execute(sa.insert(t).values(mailbox=mailbox, name=name, message_id=number))
+            return number
+
     def count(self) -> int:
         """How many messages there are."""
         return int(self._scalar(sa.select(sa.func.count()).select_from(schema.messages)))
@@ -210,6 +237,13 @@ class Archive:
                 raise ArchiveError(
                     f"The archive {self.name} was written by a newer smtp_lab (schema {version}, "
                     f"known here is {schema.VERSION}); update smtp_lab or choose another archive."
+                )
+            elif int(version) < schema.VERSION:
+                # From 1 to 2 a table was added, which create_all has just done.
+                connection.execute(
+                    sa.update(schema.facts)
+                    .where(schema.facts.c.key == "schema")
+                    .values(value=str(schema.VERSION))
                 )
 
 

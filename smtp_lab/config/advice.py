@@ -255,6 +255,15 @@ def _on_sender(profile: Profile, known: Provider) -> Iterator[Advice]:
 
 
 def _on_graph(profile: Profile, connection: GraphConnection) -> Iterator[Advice]:
+    if not profile.save_to_sent:
+        yield Advice(
+            "always_copy",
+            "save_to_sent",
+            "note",
+            "Microsoft Graph keeps a copy in Sent Items of every message it is given as MIME;"
+            " that cannot be switched off",
+            "https://learn.microsoft.com/graph/api/user-sendmail",
+        )
     if profile.address.casefold() != connection.user.casefold():
         yield Advice(
             "sender_is_not_login",

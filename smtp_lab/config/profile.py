@@ -52,7 +52,8 @@ class Profile(Model):
         signature: Text added below the text and the HTML of each mail, at most 250 characters.
         reply_to: Where answers go, when not to the sender.
         recipients_as: Which header recipients stand in. With ``bcc`` they do not see one another.
-        save_to_sent: Whether a copy is kept in the mailbox; only Microsoft Graph can.
+        save_to_sent: Whether a copy is wanted in the mailbox. Microsoft Graph always keeps one in
+            Sent Items, an SMTP server by itself never does.
 
     Raises:
         InputError: A field cannot be used; every bad field is named.

@@ -6,18 +6,22 @@ from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.discover import provider_for
 from smtp_lab.deliver.dns_checks import check_domain
 from smtp_lab.deliver.doctor import doctor
+from smtp_lab.deliver.fetch import fetch_recent
+from smtp_lab.deliver.graph import Fetched
 from smtp_lab.deliver.send import send, send_test
 
 __all__ = (
     "Checkup",
     "Delivery",
     "Diagnosis",
+    "Fetched",
     "Recipient",
     "Stage",
     "Suggestion",
     "check_domain",
     "diagnose",
     "doctor",
+    "fetch_recent",
     "provider_for",
     "send",
     "send_test",

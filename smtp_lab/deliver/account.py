@@ -24,7 +24,7 @@ class Account:
     """
 
     profile: Profile
-    connection: SmtpConnection
+    connection: SmtpConnection | GraphConnection
     book: ProfileBook
 
     @classmethod
@@ -50,8 +50,7 @@ class Account:
         profile, book = find_profile(profile, activity=activity, book=book)
         connection = profile.connection
         if isinstance(connection, GraphConnection):
-            fix = "use a profile with an SMTP connection"
-            raise InputError.of("connection.type", "graph is configured but cannot send yet", fix)
+            return cls(profile, connection, book)
         account = cls(profile, connection, book)
         if ready:
             account.check_login()
@@ -64,12 +63,18 @@ class Account:
         Raises:
             InputError: The password is not known, or would cross the network in plain text.
         """
-        if isinstance(self.connection.auth, OAuth2):
+        if isinstance(self.smtp.auth, OAuth2):
             fix = "use a profile that logs in with a password"
             raise InputError.of(
                 "connection.auth", "OAuth 2.0 is configured but cannot send yet", fix
             )
-        _check_password(self.profile, self.connection)
+        _check_password(self.profile, self.smtp)
+
+    @property
+    def smtp(self) -> SmtpConnection:
+        """The connection, where it leads to an SMTP server."""
+        assert isinstance(self.connection, SmtpConnection)  # noqa: S101  # the caller has looked
+        return self.connection
 
     def allowed(self, recipients: tuple[str, ...]) -> tuple[str, ...]:
         """Where a mail to *recipients* goes.

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from smtp_lab.config import Advice
 from smtp_lab.deliver.diagnosis import Diagnosis
 from smtp_lab.show import NO_MATH
 from smtp_lab.transcript import Transcript
@@ -41,7 +42,7 @@ class Delivery:
 
     Attributes:
         profile: Name of the profile.
-        endpoint: ``host:port``.
+        endpoint: ``host:port``, or the host of Microsoft Graph.
         mail_from: The envelope sender.
         recipients: What became of each recipient.
         message_id: The Message-ID header of what was sent.
@@ -50,6 +51,8 @@ class Delivery:
         stage: The stage that was reached, or failed.
         reply: The server's answer to the whole message, or empty.
         diagnosis: What went wrong, or None.
+        advice: What there was to know before it was sent, such as a size that needs uploads.
+        unknown: Whether the server may have taken it all the same: the answer to it was lost.
     """
 
     profile: str
@@ -62,6 +65,8 @@ class Delivery:
     stage: str
     reply: str = ""
     diagnosis: Diagnosis | None = None
+    advice: tuple[Advice, ...] = ()
+    unknown: bool = False
 
     @property
     def ok(self) -> bool:
@@ -87,6 +92,8 @@ class Delivery:
         who = ", ".join(recipient.address for recipient in self.refused)
         partly = f" It was accepted for {', '.join(taken)}." if taken else ""
         what = f"Not sent to {who}: {self.endpoint} failed at {self.stage}."
+        if self.unknown:
+            what = f"Whether it went to {who} is unknown: the answer of {self.endpoint} was lost."
         return f"{what} {self.diagnosis or ''}{partly}".strip()
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,6 +111,8 @@ class Delivery:
             "reply": self.reply,
             "seconds": round(self.seconds, 6),
             "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
+            "advice": [asdict(advice) for advice in self.advice],
+            "unknown": self.unknown,
             "transcript": self.transcript.to_dict(),
         }
 
@@ -135,6 +144,7 @@ class Delivery:
             raw = self.diagnosis.raw
             said = "The server said" if raw[:1].isdigit() else "The error was"
             look = f"<p>{said}: <code>{escape(raw)}</code>.{where}</p>"
+        look += "".join(f"<p>{escape(str(advice))}.</p>" for advice in self.advice)
         return (
             f'<div class="smtp-lab-delivery {NO_MATH}">'
             f'<p role="status" style="border-left:4px solid {colour};'

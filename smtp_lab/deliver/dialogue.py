@@ -18,7 +18,7 @@ __all__ = ("deliver", "log_in", "mail_options", "mask_of")
 
 def deliver(outgoing: Outgoing, account: Account) -> Delivery:
     """Hand *outgoing* to the server of *account*; whatever goes wrong is in the Delivery."""
-    connection, mask = account.connection, mask_of(account)
+    connection, mask = account.smtp, mask_of(account)
     transcript = Transcript()
     delivery = Delivery(
         profile=account.profile.name,
@@ -52,7 +52,7 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
 
 def mask_of(account: Account) -> Mask:
     """What hides the secrets of *account* wherever a server echoes them."""
-    auth = account.connection.auth
+    auth = account.smtp.auth
     secret = auth.password.reveal() if isinstance(auth, BasicAuth) and auth.password else ""
     return Mask(auth.username if isinstance(auth, BasicAuth) else "", secret)
 
@@ -63,7 +63,7 @@ def log_in(client: Client, account: Account) -> None:
     Raises:
         OSError: The server refused, or offers nothing that fits.
     """
-    auth = account.connection.auth
+    auth = account.smtp.auth
     if isinstance(auth, BasicAuth):
         client.log_in(auth)
 

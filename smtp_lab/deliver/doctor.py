@@ -115,7 +115,7 @@ def _names(profile: Profile, dkim_selector: str | None, *, dns: bool) -> Names |
 def _on_smtp(
     account: Account, until: str, to: str | Sequence[str] | None, *, send: bool
 ) -> Checkup:
-    profile, known = account.profile, provider_at(account.connection.host)
+    profile, known = account.profile, provider_at(account.smtp.host)
     outgoing = None
     if until in ("mail", "rcpt"):
         recipients = check_addresses(to if to is not None else profile.address)
@@ -130,7 +130,7 @@ def _on_smtp(
 
     its_round = Round(
         profile,
-        account.connection,
+        account.smtp,
         until=until,
         mask=mask_of(account),
         known=known,

@@ -39,7 +39,7 @@ def with_others(checkup: Checkup, account: Account) -> Checkup:
     """Add what became of the other endpoints of the same host."""
     begun = time.perf_counter()
     profiles, refusal = [], ""
-    for connection in other_ways(account.connection, provider_at(account.connection.host)):
+    for connection in other_ways(account.smtp, provider_at(account.smtp.host)):
         changed = account.profile.replace(connection=connection)
         try:
             account.book.policy.check(changed, ())
@@ -52,7 +52,7 @@ def with_others(checkup: Checkup, account: Account) -> Checkup:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         tried = list(pool.map(lambda changed: _glance(changed, mask), profiles))
     answering = [
-        Suggestion(_what_answers(changed, account.connection), changed)
+        Suggestion(_what_answers(changed, account.smtp), changed)
         for changed, other in zip(profiles, tried, strict=True)
         if other.ok
     ]

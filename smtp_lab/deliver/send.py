@@ -9,12 +9,12 @@ from email.message import Message
 from typing import Any
 
 from smtp_lab.compose import render
-from smtp_lab.config import BasicAuth, Profile, ProfileBook
+from smtp_lab.config import BasicAuth, GraphConnection, Profile, ProfileBook
 from smtp_lab.config.address import check_addresses
 from smtp_lab.config.builtin import NAME as LAB
+from smtp_lab.deliver import dialogue, graph, tokens
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery
-from smtp_lab.deliver.dialogue import deliver
 from smtp_lab.deliver.outgoing import Outgoing, prepare
 from smtp_lab.errors import DeliveryError
 
@@ -49,7 +49,7 @@ def send(
     """
     account = Account.of(profile, activity=activity, book=book)
     outgoing = prepare(message, account.profile, check_addresses(to) if to is not None else None)
-    delivery = deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account)
+    delivery = _deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account)
     if not delivery.ok:
         raise DeliveryError(delivery)
     return delivery
@@ -81,7 +81,7 @@ def send_test(
     recipients = check_addresses(to if to is not None else account.profile.address)
     outgoing = make_test(account, recipients)
     account.book.throttle.take("test", account.profile)
-    delivery = deliver(outgoing, account)
+    delivery = _deliver(outgoing, account)
     found = delivery.diagnosis.id if delivery.diagnosis else ""
     note_test(account, ok=delivery.ok, diagnosis=found, sentence=delivery.sentence)
     return delivery
@@ -93,21 +93,45 @@ def make_test(account: Account, recipients: tuple[str, ...]) -> Outgoing:
     Raises:
         InputError: The policy of the book forbids it.
     """
-    profile, connection, auth = account.profile, account.connection, account.connection.auth
+    profile = account.profile
     message = render(
         "test_mail",
         to=list(recipients),
         profile=profile.name,
-        host=connection.host,
-        port=connection.port,
-        security=connection.security,
         login=profile.username,
-        mechanism=auth.mechanism if isinstance(auth, BasicAuth) else "",
-        verified=connection.verify,
         sender=profile.sender,
         sent_at=datetime.now(UTC),
+        **_described(account),
     )
     return prepare(message, profile, recipients).to(account.allowed(recipients))
+
+
+def _deliver(outgoing: Outgoing, account: Account) -> Delivery:
+    if isinstance(account.connection, GraphConnection):
+        return graph.deliver(outgoing, account, tokens.graph_tokens(account.profile))
+    return dialogue.deliver(outgoing, account)
+
+
+def _described(account: Account) -> dict[str, Any]:
+    """The way a test mail takes, for its text."""
+    if isinstance(account.connection, GraphConnection):
+        host = account.connection.endpoint
+        return {
+            "host": host,
+            "port": 443,
+            "security": "https",
+            "verified": True,
+            "mechanism": "Bearer",
+        }
+    smtp = account.smtp
+    mechanism = smtp.auth.mechanism if isinstance(smtp.auth, BasicAuth) else ""
+    return {
+        "host": smtp.host,
+        "port": smtp.port,
+        "security": smtp.security,
+        "verified": smtp.verify,
+        "mechanism": mechanism,
+    }
 
 
 def note_test(account: Account, *, ok: bool, diagnosis: str, sentence: str) -> None:

@@ -99,7 +99,8 @@ class Inbox:
             from (str), to and cc (lists of str), subject (str), date (datetime64[us, UTC], NaT
             where the header gives none), size (int64, octets), attachments (list of names),
             message_id, tls_version, login, ehlo, peer, door (str). A text that is not there is
-            empty, never NaN.
+            empty, never NaN. Of mail that was fetched from a mailbox, door is ``graph``, and peer
+            and tls_version tell how it was fetched.
         """
         import pandas as pd
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,6 +121,46 @@ class TestRoundTrip:
         """An archive with nothing in it is no error."""
         assert (archive.count(), archive.last_id()) == (0, 0)
         assert (archive.ids(), archive.messages(), archive.sessions()) == ([], [], [])
+
+
+class TestFetched:
+    def test_what_was_fetched_is_stored_once(self, archive):
+        """A message is known by its mailbox and its name there, and a second one is not stored."""
+        message = a_message(b"fetched", session=a_session(door="graph", peer="graph.example.com"))
+        number = archive.add_fetched(message, "ann", "name/+=" * 40)
+        assert archive.add_fetched(message, "ann", "name/+=" * 40) is None
+        assert archive.add_fetched(message, "ann", "other") == number + 1
+        assert archive.add_fetched(message, "bob", "other") == number + 2
+        assert archive.fetched("ann") == {"name/+=" * 40, "other"}
+        assert archive.fetched("eve") == frozenset()
+        assert archive.count() == 3
+
+    def test_two_that_fetch_at_once_store_it_once(self, archive, tmp_path):
+        """Also two archives on one file know of one another."""
+        others = [Archive(archive.url.database) for _ in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda a: a.add_fetched(a_message(), "ann", "the same"), others))
+        assert sorted(number is None for number in found) == [False, True, True, True]
+        for other in others:
+            other.close()
+
+    def test_an_archive_of_before_is_brought_up_to_date(self, tmp_path):
+        """The first version had no table for it; what is in such an archive stays."""
+        path = tmp_path / "old.sqlite3"
+        archive = Archive(path)
+        archive.add([a_message(b"old")])
+        archive.close()
+        with sqlite3.connect(path) as other:
+            other.execute("DROP TABLE fetched")
+            other.execute("UPDATE smtp_lab SET value = '1' WHERE key = 'schema'")
+        other.close()
+        archive = Archive(path)
+        assert archive.add_fetched(a_message(b"new"), "ann", "x") is not None
+        assert [m.raw for m in archive.messages()] == [b"old", b"new"]
+        archive.close()
+        with sqlite3.connect(path) as other:
+            assert other.execute("SELECT value FROM smtp_lab").fetchall() == [("2",)]
+        other.close()
 
 
 class TestSessions:

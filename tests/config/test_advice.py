@@ -39,6 +39,10 @@ CASES = {
         [smtp().replace(save_to_sent=True)],
         [smtp(), graph().replace(save_to_sent=True)],
     ),
+    "always_copy": (
+        [graph()],
+        [graph().replace(save_to_sent=True), smtp()],
+    ),
     "unverified": (
         [smtp(verify=False), smtp(verify=False, host="127.0.0.1"), smtp(verify=False, security="implicit")],
         [smtp(), smtp(verify=False, security="none")],
@@ -148,7 +152,7 @@ def test_every_rule_has_its_cases():
         smtp(host="127.0.0.1", port=1025, security="none"),
         smtp(host="127.0.0.1", port=1025, ca_file="~/ca.pem", auth=BASIC),
         smtp(**GMAIL, auth=oauth()),
-        graph(client_secret="x"),
+        graph(client_secret="x").replace(save_to_sent=True),
     ],
     ids=["usual", "implicit", "local plain", "local sink", "gmail", "graph"],
 )
