@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from html.parser import HTMLParser
 from urllib.parse import quote, quote_plus
@@ -12,9 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp_lab.facts import load
-from smtp_lab.transcript import MASK, Line, Mask, Transcript, explain, printable
+from smtp_lab.transcript import (
+    MASK,
+    Line,
+    Mask,
+    Transcript,
+    explain,
+    explain_codes,
+    printable,
+)
 
-FACTS = load("dialogue")
+FACTS, CODES = load("dialogue"), load("codes")
 USER = "ann@example.com"
 
 
@@ -152,10 +161,115 @@ class TestExplain:
     def test_every_extension_has_a_sentence_with_its_document(self, keyword):
         """Each EHLO keyword of the facts is explained with the RFC that defines it."""
         fact = FACTS["extension"][keyword]
-        for text in (f"250-{keyword}", f"250 {keyword.lower()} 1 2"):
+        source = f"RFC {fact['rfc']}" if "rfc" in fact else fact["source"]
+        for text in (f"250-{keyword}", f"250 {keyword.lower()} 1 2", f"250-{keyword}=1"):
             meaning = explain(Line("S", text, "ehlo", 0))
-            assert meaning == f"{keyword}: {fact['text']} (RFC {fact['rfc']})."
-        assert 800 < fact["rfc"] < 10000
+            assert meaning == f"{keyword}: {fact['text']} ({source})."
+        assert 800 < fact.get("rfc", 821) < 10000
+
+    @pytest.mark.parametrize("mechanism", sorted(FACTS["mechanism"]))
+    def test_every_mechanism_has_a_sentence(self, mechanism):
+        """A login is explained by its mechanism, in either case, with its document."""
+        fact = FACTS["mechanism"][mechanism]
+        source = f"RFC {fact['rfc']}" if "rfc" in fact else fact["source"]
+        for text in (f"AUTH {mechanism}", f"auth {mechanism.lower()} {MASK}"):
+            meaning = explain(Line("C", text, "auth", 0))
+            assert meaning == f"The client logs in with {mechanism}. {fact['text']} ({source})."
+
+    @pytest.mark.parametrize("parameter", sorted(FACTS["parameter"]))
+    def test_every_parameter_of_an_envelope_has_a_sentence(self, parameter):
+        """What stands behind an address is explained with the RFC that defines it."""
+        fact = FACTS["parameter"][parameter]
+        for text in (f"MAIL FROM:<a@example.com> {parameter}=x", f"RCPT TO:<> {parameter}"):
+            meaning = explain(Line("C", text, "mail", 0))
+            assert meaning.startswith(FACTS["command"][text[:4]])
+            assert meaning.endswith(f" {parameter}: {fact['text']} (RFC {fact['rfc']}).")
+
+    def test_what_stands_in_an_address_is_no_parameter(self):
+        """A name of a parameter inside the angle brackets is part of an address."""
+        line = Line("C", 'MAIL FROM:<"a SIZE=1"@example.com>', "mail", 0)
+        assert explain(line) == FACTS["command"]["MAIL"]
+
+    def test_all_that_servers_commonly_offer_is_in_the_book(self):
+        """No keyword of the registry that is in use is missing."""
+        common = """SIZE 8BITMIME SMTPUTF8 PIPELINING ENHANCEDSTATUSCODES CHUNKING BINARYMIME DSN
+            STARTTLS AUTH REQUIRETLS MT-PRIORITY DELIVERBY FUTURERELEASE ETRN LIMITS BURL
+            NO-SOLICITING CONNEG CONPERM SUBMITTER VRFY HELP EXPN XCLIENT XFORWARD RRVS MTRK ATRN"""
+        assert set(common.split()) <= set(FACTS["extension"])
+
+    def test_an_extension_that_is_not_in_the_book(self):
+        """An unknown keyword is said to be one; the server's name and an X keyword are not."""
+        hello = Line("C", "EHLO a", "ehlo", 0)
+        first, other = Line("S", "250-mx", "ehlo", 0), Line("S", "250-NEWTHING 1", "ehlo", 0)
+        assert explain(first, hello) == FACTS["reply"]["250 ehlo"]
+        assert explain(other, first) == "NEWTHING: an extension that is not in the book."
+        own = explain(Line("S", "250 XOWN", "ehlo", 0), other)
+        assert own == "XOWN: known to this kind of server only (RFC 5321 section 2.2.2)."
+        frame = Transcript([hello, first, other]).to_frame()
+        assert frame["meaning"].iloc[2] == explain(other, first)
+
+    @pytest.mark.parametrize(
+        ("said", "wanted"),
+        [
+            ("VXNlcm5hbWU6", "The server asks for the user name: in base64 it says 'Username'."),
+            ("UGFzc3dvcmQ6", "The server asks for the password: in base64 it says 'Password'."),
+            (
+                "VXNlciBOYW1lAA==",
+                "The server asks for the user name: in base64 it says 'User Name'.",
+            ),
+            ("eyJzdGF0dXMiOiI0MDAifQ==", 'why it refuses the token: {"status":"400"}'),
+            ("PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2U+", FACTS["reply"]["334"]),
+            ("Go ahead", FACTS["reply"]["334"]),
+            ("", FACTS["reply"]["334"]),
+            ("//79", FACTS["reply"]["334"]),
+        ],
+    )
+    def test_a_question_of_a_login_is_read(self, said, wanted):
+        """The usual questions in base64 are told in words; others are questions all the same."""
+        assert explain(Line("S", f"334 {said}", "auth", 0)).endswith(wanted)
+
+    def test_an_answer_of_a_login_is_a_secret(self):
+        """The client's answer to a question is explained without being shown."""
+        assert "not shown" in explain(Line("C", MASK, "auth", 0))
+
+
+class TestEnhancedCodes:
+    @pytest.mark.parametrize("code", sorted(CODES["enhanced"]))
+    def test_every_code_of_the_registry_has_a_sentence(self, code):
+        """Class, subject and detail are told after what the reply code says."""
+        fine = code.replace("X", "5") + (".99" if code.count(".") == 1 else "")
+        meaning = explain(Line("S", f"550 {fine} whatever", "rcpt", 0))
+        wanted = f"{fine}: refused for good; {CODES['enhanced'][code]}."
+        assert meaning == f"{FACTS['reply']['550 rcpt']} {wanted}"
+
+    def test_the_registry_is_whole(self):
+        """Every code that IANA lists is there: subjects 0 to 7 with all their details."""
+        last = {0: 0, 1: 10, 2: 4, 3: 6, 4: 7, 5: 6, 6: 10, 7: 30}
+        wanted = {f"X.{subject}.{n}" for subject, most in last.items() for n in range(most + 1)}
+        assert wanted - {"X.0.0"} <= set(CODES["enhanced"])
+
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("250 2.1.5 fine", "2.1.5: success; the address is good."),
+            ("235 2.7.0 welcome", "2.7.0: success; about security or policy."),
+            ("250 2.0.0 Ok", "2.0.0: success."),
+            ("450-4.2.2 full", "4.2.2: refused for now; the mailbox is full."),
+            ("550 #5.1.0 Address rejected", "5.1.0: refused for good; something is wrong"),
+            ("550 5.123.1 what", "5.123.1: refused for good."),
+            ("535 5.7.8", "5.7.8: refused for good; user name, password or token is wrong"),
+        ],
+    )
+    def test_it_is_found_where_rfc_2034_has_it(self, text, wanted):
+        """The code stands first in the reply's text, whatever separates it."""
+        assert wanted in explain_codes(text)
+
+    @pytest.mark.parametrize(
+        "text", ["550 5.1.1.1 x", "550 says 5.1.1", "220 Sendmail 8.14.5", "x 5.1.1", ""]
+    )
+    def test_other_numbers_are_none(self, text):
+        """Addresses, versions and codes in the middle of a text are not taken for one."""
+        assert "refused for good;" not in explain_codes(text)
 
     @pytest.mark.parametrize("key", sorted(FACTS["request"]))
     def test_every_request_over_http_has_a_sentence(self, key):
@@ -203,7 +317,6 @@ class TestExplain:
         [
             Line("*", "connected", "connect", 0),
             Line("C", "", "data", 0),
-            Line("C", MASK, "auth", 0),
             Line("S", "", "greeting", 0),
             Line("S", "hello?", "greeting", 0),
             Line("S", "550-first of two", "rcpt", 0),
@@ -222,18 +335,20 @@ def test_the_text_has_one_line_each_with_arrow_and_time():
     """str() shows the dialogue with who spoke, when, and whether it was encrypted."""
     lines = str(dialogue()).splitlines()
     assert len(lines) == len(dialogue())
-    assert lines[0] == "   0.000 s ·  connected to 127.0.0.1"
-    assert lines[1] == "   0.010 s ←  220 mx.example.com ESMTP"
-    assert lines[6] == f"   0.030 s →~ AUTH PLAIN {MASK}"
+    assert lines[0] == "   0.000 s   +0.000 ·  connected to 127.0.0.1"
+    assert lines[1] == "   0.010 s   +0.010 ←  220 mx.example.com ESMTP"
+    assert lines[6] == f"   0.030 s   +0.010 →~ AUTH PLAIN {MASK}"
 
 
 def test_the_annotated_text_puts_the_meaning_in_its_own_column():
     """annotated() gives each line and, from the asked column on, what it means."""
-    for line, row in zip(dialogue(), dialogue().annotated(width=70).splitlines(), strict=True):
+    meanings = dialogue().to_frame()["meaning"]
+    rows = dialogue().annotated(width=80).splitlines()
+    for line, row, meaning in zip(dialogue(), rows, meanings, strict=True):
         assert line.text in row
         assert row == row.rstrip()
-        if explain(line):
-            assert row[70:].strip() == explain(line)
+        if meaning:
+            assert row[80:].strip() == meaning
         else:
             assert row.endswith(line.text)
 
@@ -315,3 +430,32 @@ def test_the_html_shows_who_spoke_and_what_it_means():
 def test_the_html_of_an_empty_dialogue_is_a_table_without_rows():
     """Nothing said is shown as nothing, not as an error."""
     assert Page(Transcript()._repr_html_()).tags.count("tr") == 1
+
+
+def test_the_html_can_be_read_and_reached_without_a_mouse():
+    """The table has a caption and headings with scope; the box that scrolls has role and focus."""
+    html = dialogue()._repr_html_()
+    assert 'role="region" tabindex="0" aria-label="SMTP dialogue"' in html
+    assert html.count('<th scope="col"') == 5
+    assert "SMTP dialogue: 9 lines were said, 4 of them encrypted" in Page(html).text
+    assert "style" in html
+    assert not re.search(r"color:(?!var\()", html)
+
+
+def test_a_long_dialogue_is_cut_short_in_the_notebook_only():
+    """Of thousands of lines the first and the last are shown, and where the others are."""
+    lines = [Line("S", f"250 line {n}", "rcpt", n / 100) for n in range(3000)]
+    transcript = Transcript(lines)
+    page = Page(transcript._repr_html_())
+    assert page.tags.count("tr") == 202
+    assert "2,800 lines are not shown here" in page.text
+    assert "250 line 0" in page.text
+    assert "250 line 2999" in page.text
+    assert "250 line 1000" not in page.text
+    assert len(str(transcript).splitlines()) == len(transcript.to_frame()) == 3000
+
+
+def test_every_wait_is_shown():
+    """Text and table say how long each line took to come."""
+    assert "0.045 s   +0.015 ←~ 235" in str(dialogue())
+    assert ">+0.015<" in dialogue()._repr_html_()

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.config import Advice
+from smtp_lab.deliver.certificates import Tls
 from smtp_lab.deliver.diagnosis import Diagnosis
 from smtp_lab.show import NO_MATH
 from smtp_lab.transcript import Transcript
@@ -53,6 +54,8 @@ class Delivery:
         diagnosis: What went wrong, or None.
         advice: What there was to know before it was sent, such as a size that needs uploads.
         unknown: Whether the server may have taken it all the same: the answer to it was lost.
+        tls: How the connection was encrypted, with the server's certificates and what is to be said
+            of them, also when they were refused; None when it never came to that.
     """
 
     profile: str
@@ -67,6 +70,7 @@ class Delivery:
     diagnosis: Diagnosis | None = None
     advice: tuple[Advice, ...] = ()
     unknown: bool = False
+    tls: Tls | None = None
 
     @property
     def ok(self) -> bool:
@@ -113,6 +117,7 @@ class Delivery:
             "diagnosis": self.diagnosis.to_dict() if self.diagnosis else None,
             "advice": [asdict(advice) for advice in self.advice],
             "unknown": self.unknown,
+            "tls": self.tls.to_dict() if self.tls else None,
             "transcript": self.transcript.to_dict(),
         }
 
@@ -149,5 +154,6 @@ class Delivery:
             f'<div class="smtp-lab-delivery {NO_MATH}">'
             f'<p role="status" style="border-left:4px solid {colour};'
             f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}'
+            f"{self.tls._repr_html_() if self.tls else ''}"
             f"{self.transcript._repr_html_()}</div>"  # IPython's name, ours to call
         )

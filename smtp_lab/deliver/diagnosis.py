@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-import smtplib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from html import escape
 from typing import Any
 
+from smtp_lab.deliver.causes import Reading, chain_of, of_body, of_exception, of_text
+from smtp_lab.deliver.unknown import explain_unknown
+from smtp_lab.errors import DeliveryError, InputError
 from smtp_lab.facts import load
 from smtp_lab.show import NO_MATH
-from smtp_lab.transcript import Line
-from smtp_lab.transcript import explain as explain_line
 
 __all__ = ("Diagnosis", "diagnose")
 
@@ -38,8 +39,9 @@ class Diagnosis:
         meaning: What happened.
         remedy: What to do.
         field: Dotted name of the profile's field to look at; empty when it is no field.
-        temporary: Whether trying again later can help.
-        sources: Where the explanation comes from.
+        temporary: Whether the very same thing, tried again later, can work. False means that it
+            will fail again until something is changed.
+        sources: Where the explanation comes from: addresses, RFCs, or how it was reproduced.
         raw: What was diagnosed.
     """
 
@@ -66,42 +68,84 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         field = f"<p>Look at the field <b>{escape(self.field)}</b>.</p>" if self.field else ""
+        again = "can help" if self.temporary else "as it is will not help"
+        sources = ", ".join(map(_as_source, self.sources))
         return (
             f'<div role="note" class="{NO_MATH}"><p><b>{escape(self.meaning)}</b></p>'
-            f"<p>{escape(self.remedy)}</p>{field}"
-            f"<p><code>{escape(self.raw)}</code></p></div>"
+            f"<p>{escape(self.remedy)}</p>{field}<p>Trying again {again}.</p>"
+            f'<p><code style="overflow-wrap:anywhere">{escape(self.raw)}</code></p>'
+            + (f"<p><small>Source: {sources}</small></p>" if sources else "")
+            + "</div>"
         )
 
 
 def diagnose(
-    what: BaseException | str | bytes,
+    what: BaseException | Mapping[str, Any] | str | bytes,
     *,
     provider: str | None = None,
     port: int | None = None,
     on: str | None = None,
 ) -> Diagnosis:
-    """Explain an exception or a server's reply.
+    """Explain an exception, a server's reply or the answer of a web service.
 
     Args:
-        what: An exception of smtplib, ssl or socket, or a reply such as ``535 5.7.8 ...`` (the
-            lines of a longer one joined by spaces).
-        provider: Name of a provider whose own patterns are looked at first.
+        what: An exception of smtplib, ssl, socket, requests or msal, or one that holds or hides
+            such a one (cause, context, group, `DeliveryError`); a reply such as ``535 5.7.8 ...``;
+            the last line of a traceback; the body of a token endpoint or of Graph as text or
+            mapping; a SASL challenge, in base64 or not.
+        provider: Id of a provider whose own patterns are looked at first.
         port: The port that was used; some failures mean something else on port 25.
-        on: Which kind of text *what* is, when it is a text: ``reply`` (the default),
+        on: Which kind of text *what* is, when it is a text that does not show it: ``reply``,
             ``exception``, ``sasl``, ``oauth`` or ``graph``.
 
     Returns:
         The first pattern of ``facts/failures.toml`` that fits, entries of *provider* before those
-        for everyone and these before other providers'; else a Diagnosis with the id ``unknown``
-        that explains the class of the code.
+        for everyone; else a Diagnosis with the id ``unknown`` that explains the class of the code.
+        Of a chain of exceptions the outermost that is known is explained.
     """
+    if isinstance(what, BaseException):
+        return _of_chain(chain_of(what), provider, port)
     if isinstance(what, bytes):
         what = what.decode("utf-8", "replace")
-    kind, text = _text_of(what) if isinstance(what, BaseException) else (on or "reply", what)
-    for entry in _entries(provider):
-        if entry["on"] != kind or (port not in entry.get("when_port", [port])):
-            continue
-        if _pattern(entry["match"]).search(text):
+    if isinstance(what, str):
+        reading = of_text(what) if on is None else Reading(on, what)
+        # What was given is what is shown, unless it had to be taken apart.
+        raw = what if on or reading.kind in ("reply", "exception") else reading.text
+    else:
+        reading = of_body(what)
+        raw = reading.text
+    return _look_up(reading, provider, port, raw) or _unknown(reading, raw)
+
+
+def _of_chain(chain: list[BaseException], provider: str | None, port: int | None) -> Diagnosis:
+    readings: list[Reading] = []
+    for error in chain:
+        if isinstance(error, DeliveryError) and isinstance(error.delivery.diagnosis, Diagnosis):
+            return error.delivery.diagnosis
+        if isinstance(error, InputError):
+            return _of_input(error)
+        readings += of_exception(error)
+    # Microsoft's numbers say more than the exception around them.
+    readings.sort(key=lambda reading: "AADSTS" not in reading.text)
+    return _first(readings, provider, port) or _unknown(readings[0], readings[0].text)
+
+
+def _first(readings: Iterable[Reading], provider: str | None, port: int | None) -> Diagnosis | None:
+    vague = None
+    for reading in readings:
+        found = _look_up(reading, provider, port, reading.text)
+        if found and not found.id.startswith("generic_"):
+            return found
+        vague = vague or found
+    return vague
+
+
+def _look_up(
+    reading: Reading, provider: str | None, port: int | None, raw: str
+) -> Diagnosis | None:
+    for entry in _entries(provider, reading.kind):
+        fits = port in entry.get("when_port", [port])
+        if fits and _pattern(entry["match"]).search(reading.text):
             return Diagnosis(
                 id=entry["id"],
                 stage=entry["where"],
@@ -110,20 +154,20 @@ def diagnose(
                 field=entry.get("field", _FIELDS[entry["where"]]),
                 temporary=entry["temporary"],
                 sources=tuple(entry["source"]),
-                raw=text,
+                raw=raw,
             )
-    return _unknown(kind, text)
+    return None
 
 
 @cache
-def _entries(provider: str | None) -> list[dict[str, Any]]:
-    every = load("failures")["error"]
+def _entries(provider: str | None, kind: str) -> list[dict[str, Any]]:
+    every = [entry for entry in load("failures")["error"] if entry["on"] == kind]
     special = [e for e in every if provider in e["providers"]] if provider else []
     general = [e for e in every if "*" in e["providers"]]
-    # Other providers' patterns come last: some of them fit replies that anyone may send, yet a
-    # person who pastes a reply seldom says whose it is.
     rest = [e for e in every if "*" not in e["providers"] and e not in special]
-    return special + general + rest
+    # A person who pastes a text seldom says whose it is. Of replies, other providers' patterns come
+    # last: some of them fit what anyone may send. Of web services they come first: they are finer.
+    return special + (general + rest if kind == "reply" else rest + general)
 
 
 @cache
@@ -131,34 +175,19 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
-def _text_of(error: BaseException) -> tuple[str, str]:
-    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
-        code, text = next(iter(error.recipients.values()))
-        return "reply", _reply(code, text)
-    # smtplib puts its own complaint into the same shape; no server said that.
-    own = error.args == (500, "Line too long.")
-    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0 and not own:
-        said = _reply(error.smtp_code, error.smtp_error)
-        # Below 400 nothing was refused: the reply is no answer to what had been said.
-        out_of_step = error.smtp_code < 400
-        return ("exception", f"{type(error).__name__}: {said}") if out_of_step else ("reply", said)
-    return "exception", f"{type(error).__name__}: {error}"
+def _of_input(error: InputError) -> Diagnosis:
+    first = error.problems[0]
+    remedy = "Mend the value; nothing was changed, sent or written."
+    return Diagnosis("input", "", str(error), remedy, first.field, False, (), str(error))
 
 
-def _reply(code: int, text: bytes | str) -> str:
-    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(shown.split())}"
+def _unknown(reading: Reading, raw: str) -> Diagnosis:
+    meaning, remedy, temporary = explain_unknown(*reading)
+    return Diagnosis("unknown", "", meaning, remedy, "", temporary, (), raw)
 
 
-def _unknown(kind: str, text: str) -> Diagnosis:
-    meaning = "This failure is not in the book."
-    if kind == "reply" and (code := re.match(r"[2-5][0-9]{2}", text)):
-        said = explain_line(Line("S", text, "", 0.0))
-        meaning = f"This reply is not in the book; by its code {code[0]} it says: {said}"
-    temporary = kind == "reply" and text[:1] == "4"
-    remedy = (
-        "Try again later."
-        if temporary
-        else "Read the reply as it stands; the provider's help knows its own texts."
-    )
-    return Diagnosis("unknown", "", meaning, remedy, "", temporary, (), text)
+def _as_source(source: str) -> str:
+    if re.fullmatch(r"https?://[^\s\"'<>]+", source):
+        shown = escape(source)
+        return f'<a href="{shown}" target="_blank" rel="noopener noreferrer">{shown}</a>'
+    return escape(source)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import smtplib
 from dataclasses import replace
 
-from smtp_lab.config import BasicAuth
+from smtp_lab.config import BasicAuth, SmtpConnection
+from smtp_lab.config.providers import provider_at
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
@@ -39,15 +40,15 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
         # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
         # gives a UnicodeError.
         stage = transcript.stage
-        found = _masked(diagnose(error, port=connection.port), mask)
+        found = _masked(_explain(error, connection), mask)
         transcript.add("*", _masked_text(error, mask))
         if _can_part(error):
             client.leave()
         client.close()
-        return replace(delivery, stage=stage, diagnosis=found)
+        return replace(delivery, stage=stage, diagnosis=found, tls=client.tls)
     stage = transcript.stage
     client.leave()
-    return replace(delivery, stage="quit" if delivery.ok else stage)
+    return replace(delivery, stage="quit" if delivery.ok else stage, tls=client.tls)
 
 
 def mask_of(account: Account) -> Mask:
@@ -86,7 +87,7 @@ def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask
             recipients = [refused.get(each.address, each) for each in closed]
             break
     delivery = replace(delivery, recipients=tuple(recipients))
-    diagnosis = _of_refused(delivery, client.connection.port)
+    diagnosis = _of_refused(delivery, client.connection)
     if not any(recipient.accepted for recipient in recipients):
         return replace(delivery, diagnosis=diagnosis)
     code, said = client.hand_over(outgoing.raw)
@@ -96,7 +97,7 @@ def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask
     nobody = tuple(
         replace(r, accepted=False, code=code, text=said) if r.accepted else r for r in recipients
     )
-    found = _of_reply(code, said, client.connection.port)
+    found = _of_reply(code, said, client.connection)
     return replace(delivery, reply=f"{code} {said}", recipients=nobody, diagnosis=found)
 
 
@@ -127,19 +128,25 @@ def mail_options(client: Client, outgoing: Outgoing) -> list[str]:
     return options
 
 
-def _of_refused(delivery: Delivery, port: int) -> Diagnosis | None:
+def _of_refused(delivery: Delivery, connection: SmtpConnection) -> Diagnosis | None:
     for recipient in delivery.refused:
-        return _of_reply(recipient.code, recipient.text, port)
+        return _of_reply(recipient.code, recipient.text, connection)
     return None
 
 
-def _of_reply(code: int, text: str, port: int) -> Diagnosis:
-    return diagnose(smtplib.SMTPResponseException(code, text.encode()), port=port)
+def _of_reply(code: int, text: str, connection: SmtpConnection) -> Diagnosis:
+    return _explain(smtplib.SMTPResponseException(code, text.encode()), connection)
 
 
 def _readable(text: str, mask: Mask) -> str:
     """A reply without secrets, and without what would paint a terminal."""
     return "\n".join(map(printable, mask(text).split("\n")))
+
+
+def _explain(error: Exception, connection: SmtpConnection) -> Diagnosis:
+    provider = provider_at(connection.host)
+    known_as = provider.id if provider else None
+    return diagnose(error, provider=known_as, port=connection.port)
 
 
 def _masked(diagnosis: Diagnosis, mask: Mask) -> Diagnosis:

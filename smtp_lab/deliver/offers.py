@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from smtp_lab.config import Advice, NoAuth, OAuth2, Profile, Provider, SmtpConnection
 from smtp_lab.config.connection import is_loopback
 from smtp_lab.deliver.wire import Client
+from smtp_lab.transcript import MASK
 
 __all__ = ("compare", "offered", "on_greeting", "on_plain_hello")
 
@@ -34,8 +35,12 @@ def offered(client: Client) -> dict[str, str]:
 
 
 def logins(client: Client) -> tuple[str, ...]:
-    """The SASL mechanisms of the last EHLO."""
-    return tuple(dict.fromkeys(client.esmtp_features.get("auth", "").upper().split()))
+    """The SASL mechanisms of the last EHLO; what cannot be the name of one is not shown."""
+    offered = client.esmtp_features.get("auth", "").upper().split()
+    # RFC 4422 section 3.1. In capitals a mask would not know an echoed secret again.
+    return tuple(
+        dict.fromkeys(m if re.fullmatch(r"[A-Z0-9_-]{1,20}", m) else MASK for m in offered)
+    )
 
 
 def size_of(client: Client) -> int:

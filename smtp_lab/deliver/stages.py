@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from smtp_lab.config import Advice, NoAuth, Profile, Provider, SmtpConnection
 from smtp_lab.deliver import offers
 from smtp_lab.deliver.addresses import Address, is_address, resolve, way_to
+from smtp_lab.deliver.certificates import Tls
 from smtp_lab.deliver.checkup import Checkup, Stage
 from smtp_lab.deliver.diagnosis import diagnose
 from smtp_lab.deliver.dialogue import mail_options
 from smtp_lab.deliver.outgoing import Outgoing
-from smtp_lab.deliver.peer import certificate_facts
 from smtp_lab.deliver.wire import Client
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import Mask, Transcript
@@ -277,7 +277,8 @@ class Round:
         return f"Encrypted with {version}."
 
     def _certificate(self, look: _Look) -> str:
-        look.facts |= certificate_facts(self._client)
+        if self._client.tls is not None:
+            look.facts |= _certificate_facts(self._client.tls)
         if self._doubt is not None:
             raise self._doubt
         if not self.connection.verify:
@@ -367,3 +368,20 @@ def _slow_address(address: Address) -> Advice:
         " sending waits for it each time",
         "RFC 8305 section 1",
     )
+
+
+def _certificate_facts(tls: Tls) -> dict[str, str]:
+    """For whom the certificate is, who signed it, how long it holds, and what is said of it."""
+    facts: dict[str, str] = {verdict.about: verdict.text for verdict in tls.verdicts}
+    if not tls.chain:
+        return facts
+    leaf = tls.chain[0]
+    if leaf.unreadable:
+        return facts | {"certificate": f"it cannot be read ({leaf.unreadable})"}
+    return {
+        "names": ", ".join(leaf.names),
+        "subject": leaf.subject,
+        "issuer": leaf.issuer,
+        "valid until": f"{leaf.not_after:%Y-%m-%d}",
+        "chain": ", ".join(certificate.subject for certificate in tls.chain[1:]) or "nothing more",
+    } | facts

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from smtp_lab.config import BasicAuth, SmtpConnection
 from smtp_lab.config.connection import is_loopback
+from smtp_lab.deliver.certificates import Tls
 from smtp_lab.transcript import MASK, Mask, Transcript
 
 __all__ = ("AnswerLostError", "Client", "PlainTextLoginError")
@@ -54,12 +55,17 @@ class Client(smtplib.SMTP):
         connection: Where to, and how.
         transcript: Gets every line.
         mask: Hides secrets a server might echo.
+
+    Attributes:
+        tls: How the connection is encrypted, or why it could not be; None before that was tried.
     """
 
     def __init__(self, connection: SmtpConnection, transcript: Transcript, mask: Mask) -> None:
         name = connection.ehlo_name or "[127.0.0.1]"
         super().__init__(local_hostname=name, timeout=connection.timeout)
         self.connection, self.transcript, self._mask = connection, transcript, mask
+        transcript.mask = mask
+        self.tls: Tls | None = None
         self._end = time.monotonic() + (connection.total_timeout or connection.timeout * _WHOLE)
         self._buffer = bytearray()
         self._hidden = False
@@ -226,11 +232,22 @@ class Client(smtplib.SMTP):
         if not self.connection.verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self.sock.settimeout(self._time_left())
-        self.sock = secured = context.wrap_socket(self.sock, server_hostname=self.connection.host)
+        self.transcript.stage = "tls"
+        self.sock = secured = context.wrap_socket(
+            self.sock, server_hostname=self.connection.host, do_handshake_on_connect=False
+        )
+        try:
+            secured.do_handshake()
+        except ssl.SSLError as error:
+            self._note_tls(secured, error)
+            raise
         self.transcript.tls = True
-        cipher = (secured.cipher() or ("unknown cipher",))[0]
-        checked = "verified" if self.connection.verify else "NOT checked"
-        self.transcript.add("*", f"{secured.version()} with {cipher}, certificate {checked}")
+        self._note_tls(secured)
+
+    def _note_tls(self, secured: ssl.SSLSocket, error: ssl.SSLError | None = None) -> None:
+        self.tls = Tls.of(secured, self.connection.host, error)
+        for note in self.tls.notes:
+            self.transcript.add("*", note)
 
     # --- bytes --------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ FAILURES = {
     "endless greeting": ("greeting", "reply_line_too_long", servers.endless_greeting, {}),
     "dribbling": ("greeting", "greeting_timeout", servers.drip, {"timeout": 0.2}),
     "EHLO refused": (
-        "ehlo", "generic_5xx", polite(replies={"EHLO": "550 no", "HELO": "550 no"}), {},
+        "ehlo", "helo_refused", polite(replies={"EHLO": "550 no", "HELO": "550 no"}), {},
     ),
     "no STARTTLS": ("tls", "starttls_not_offered", polite(), {}),
     "STARTTLS refused": (
@@ -88,7 +88,7 @@ FAILURES = {
         {"security": "implicit"},
     ),
     "EHLO refused inside TLS": (
-        "ehlo again", "generic_5xx",
+        "ehlo again", "helo_refused",
         polite(tls=certificate(), replies={"EHLO": only_once, "HELO": "550 5.3.0 no"}), {},
     ),
     "no AUTH": ("auth", "auth_not_offered", polite(tls=certificate(), after=("8BITMIME",)), {}),

@@ -166,13 +166,13 @@ class TestEncryption:
     @pytest.mark.parametrize(
         ("script", "connection", "wanted", "stage"),
         [
-            (Polite(), {"security": "implicit"}, "tls_to_plain_port", "connect"),
-            (servers.silent, {"security": "implicit", "timeout": 0.3}, "tls_handshake_timeout", "connect"),
-            (bad.gone_in_the_handshake, {"security": "implicit"}, "tls_unexpected_eof", "connect"),
+            (Polite(), {"security": "implicit"}, "tls_to_plain_port", "tls"),
+            (servers.silent, {"security": "implicit", "timeout": 0.3}, "tls_handshake_timeout", "tls"),
+            (bad.gone_in_the_handshake, {"security": "implicit"}, "tls_unexpected_eof", "tls"),
             (bad.at("STARTTLS", "454 4.7.0 TLS not available"), {}, "starttls_unavailable", "starttls"),
-            (bad.starttls_then_plain, {}, "tls_to_plain_port", "starttls"),
-            (bad.starttls_then_gone, {}, "tls_unexpected_eof", "starttls"),
-            (bad.starttls_then_silent, {"timeout": 0.3}, "tls_handshake_timeout", "starttls"),
+            (bad.starttls_then_plain, {}, "tls_to_plain_port", "tls"),
+            (bad.starttls_then_gone, {}, "tls_unexpected_eof", "tls"),
+            (bad.starttls_then_silent, {"timeout": 0.3}, "tls_handshake_timeout", "tls"),
             (bad.forgets_in_tls, {}, "auth_not_offered", "auth"),
         ],
     )  # fmt: skip
