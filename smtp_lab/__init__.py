@@ -37,10 +37,14 @@ if TYPE_CHECKING:
     from smtp_lab.deliver import Delivery as Delivery
     from smtp_lab.deliver import Diagnosis as Diagnosis
     from smtp_lab.deliver import Fetched as Fetched
+    from smtp_lab.deliver import LogIn as LogIn
+    from smtp_lab.deliver import TokenClaims as TokenClaims
     from smtp_lab.deliver import check_domain as check_domain
     from smtp_lab.deliver import diagnose as diagnose
     from smtp_lab.deliver import doctor as doctor
     from smtp_lab.deliver import fetch_recent as fetch_recent
+    from smtp_lab.deliver import log_in as log_in
+    from smtp_lab.deliver import log_out as log_out
     from smtp_lab.deliver import provider_for as provider_for
     from smtp_lab.deliver import send as send
     from smtp_lab.deliver import send_test as send_test
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from smtp_lab.errors import PortInUseError as PortInUseError
     from smtp_lab.errors import SinkError as SinkError
     from smtp_lab.errors import SmtpLabError as SmtpLabError
+    from smtp_lab.errors import TokenError as TokenError
     from smtp_lab.inbox import Captured as Captured
     from smtp_lab.inbox import Inbox as Inbox
     from smtp_lab.sink import Sink as Sink
@@ -82,10 +87,14 @@ _HOMES = {
         "Delivery",
         "Diagnosis",
         "Fetched",
+        "LogIn",
+        "TokenClaims",
         "check_domain",
         "diagnose",
         "doctor",
         "fetch_recent",
+        "log_in",
+        "log_out",
         "provider_for",
         "send",
         "send_test",
@@ -99,6 +108,7 @@ _HOMES = {
         "PortInUseError",
         "SinkError",
         "SmtpLabError",
+        "TokenError",
     ),
     "inbox": ("Captured", "Inbox"),
     "sink": ("Sink",),

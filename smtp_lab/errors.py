@@ -8,6 +8,7 @@
     ├── SinkError                                the sink cannot do what was asked
     ├── ArchiveError                             captured mail cannot be written or read
     ├── FetchError                               a mailbox could not be read
+    ├── TokenError                               no token to log in with could be had
     └── DeliveryError                            the message was not accepted for everyone
 
 Each message is one sentence that names the thing, what is wrong with it and how to mend it.
@@ -31,6 +32,7 @@ __all__ = (
     "Problem",
     "SinkError",
     "SmtpLabError",
+    "TokenError",
     "UnknownNameError",
 )
 
@@ -154,6 +156,22 @@ class FetchError(SmtpLabError):
 
     def __str__(self) -> str:
         return f"The mailbox {self.mailbox} could not be read. {self.diagnosis}"
+
+
+class TokenError(SmtpLabError):
+    """No token to log in with could be had (OAuth 2.0).
+
+    Attributes:
+        host: Who was asked for it.
+        diagnosis: The `Diagnosis` of what was answered, or of why nothing was.
+    """
+
+    def __init__(self, host: str, diagnosis: Any) -> None:
+        self.host, self.diagnosis = host, diagnosis
+        super().__init__(host, diagnosis)
+
+    def __str__(self) -> str:
+        return f"No token from {self.host}: {self.diagnosis}"
 
 
 class DeliveryError(SmtpLabError):

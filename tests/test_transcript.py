@@ -93,9 +93,29 @@ class TestMask:
         assert Mask("ann")("ann said hello") == "ann said hello"
         assert Mask("ann", "")("ann said hello") == "ann said hello"
 
+    @given(st.integers(0, 1983), st.integers(16, 200), st.sampled_from(["", "upper", "lower"]))
+    def test_any_piece_of_a_long_secret(self, start, length, case):
+        """Of a token every piece of 16 characters is hidden, and what stands around it is not."""
+        token = "".join(f"{number:x}-{number**3:X}." for number in range(400))[:2000]
+        piece = token[start : start + length]
+        if case:
+            piece = getattr(piece, case)()
+        masked = Mask(USER, token)(f"501 5.5.2 ({piece}) what?")
+        if len(piece) >= 16:
+            assert masked == f"501 5.5.2 ({MASK}) what?"
+
+    def test_more_texts_that_hold_a_secret(self):
+        """A whole login is hidden where it is named, and so are its pieces."""
+        login = b64encode(b"user=ann\1auth=Bearer " + b"t" * 100 + b"\1\1").decode()
+        mask = Mask("ann", "t" * 100, encoded=[login])
+        assert mask(f"535 {login}") == f"535 {MASK}"
+        assert mask(f"535 {login[:40]}") == f"535 {MASK}"
+        assert mask("535 user=ann") == "535 user=ann"
+
     def test_the_mask_does_not_show_what_it_hides(self):
         """The repr of a mask names no form of the secret."""
         assert "sesame" not in repr(Mask("ann", "sesame"))
+        assert "sesame" not in repr(vars(Mask("ann", "sesame")))
 
     @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=4), st.text(), st.text())
     def test_no_secret_survives(self, secret, before, after):

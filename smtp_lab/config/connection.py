@@ -35,6 +35,16 @@ CLOUDS = {
 }
 """Hosts of Microsoft Graph by cloud (learn.microsoft.com/graph/deployments)."""
 
+LOGINS = {
+    "global": "login.microsoftonline.com",
+    "us-government": "login.microsoftonline.us",
+    "china": "login.partner.microsoftonline.cn",
+}
+"""Who gives Microsoft's tokens, by cloud; a host, with a port where it is not 443.
+
+Source: learn.microsoft.com/entra/identity-platform/authentication-national-cloud.
+"""
+
 
 _DAY = 86_400  # seconds
 

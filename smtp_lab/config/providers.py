@@ -14,6 +14,7 @@ from smtp_lab.config._model import hiding
 from smtp_lab.config.address import check_address
 from smtp_lab.config.auth import BasicAuth, OAuth2
 from smtp_lab.config.connection import GraphConnection, Security, SmtpConnection, is_loopback
+from smtp_lab.config.oauth import oauth_login
 from smtp_lab.config.profile import Profile
 from smtp_lab.errors import InputError, UnknownNameError
 from smtp_lab.facts import load
@@ -167,8 +168,9 @@ class Provider:
             sender: Who sends, as ``Name <address>``; by default *user*.
             region: For a provider with regions, which one.
             oauth: Log in with OAuth 2.0 instead of a password.
-            **more: What else the login needs: ``client_id`` for OAuth 2.0, ``tenant_id`` and
-                ``client_id`` for Microsoft Graph.
+            **more: What else the login needs: ``client_id`` for OAuth 2.0, where an application
+                of Microsoft logs in as itself also ``grant="client_credentials"`` and
+                ``tenant_id``; ``tenant_id`` and ``client_id`` for Microsoft Graph.
 
         Raises:
             InputError: *user* is no address and no *sender* was given, the region is missing or
@@ -221,21 +223,7 @@ class Provider:
     def _auth(self, user: str, more: dict[str, Any], *, oauth: bool) -> BasicAuth | OAuth2:
         if not oauth:
             return BasicAuth(**({"username": user} | more))
-        if not self.oauth:
-            raise InputError.of(
-                "oauth", f"{self.name} has no OAuth 2.0 for SMTP", "log in with a password"
-            )
-        grants = " ".join(self.oauth["grants"])
-        given = {
-            "user": user,
-            "token_url": self.oauth["token_url"],
-            "auth_url": self.oauth["auth_url"],
-            "device_url": self.oauth.get("device_url"),
-            "scopes": tuple(self.oauth["scopes"]),
-            "grant": "device_code" if "device_code" in grants else "authorization_code",
-            "mechanism": "XOAUTH2" if "XOAUTH2" in self.oauth["mechanisms"] else "auto",
-        }
-        return OAuth2(**(given | more))
+        return oauth_login(self.name, self.oauth, user, more)
 
     @property
     def zones(self) -> frozenset[str]:

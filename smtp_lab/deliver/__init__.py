@@ -8,20 +8,28 @@ from smtp_lab.deliver.dns_checks import check_domain
 from smtp_lab.deliver.doctor import doctor
 from smtp_lab.deliver.fetch import fetch_recent
 from smtp_lab.deliver.graph import Fetched
+from smtp_lab.deliver.login import LogIn, log_in, log_out
+from smtp_lab.deliver.oauth import AccessToken, TokenClaims, access_token
 from smtp_lab.deliver.send import send, send_test
 
 __all__ = (
+    "AccessToken",
     "Checkup",
     "Delivery",
     "Diagnosis",
     "Fetched",
+    "LogIn",
     "Recipient",
     "Stage",
     "Suggestion",
+    "TokenClaims",
+    "access_token",
     "check_domain",
     "diagnose",
     "doctor",
     "fetch_recent",
+    "log_in",
+    "log_out",
     "provider_for",
     "send",
     "send_test",

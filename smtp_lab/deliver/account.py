@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from smtp_lab.config import BasicAuth, GraphConnection, OAuth2, Profile, ProfileBook, SmtpConnection
 from smtp_lab.config.connection import is_loopback
 from smtp_lab.config.secrets import secret_variable
+from smtp_lab.deliver.oauth.request import TokenRequest
 from smtp_lab.errors import InputError
 
 __all__ = ("Account", "find_profile")
@@ -50,6 +51,8 @@ class Account:
         profile, book = find_profile(profile, activity=activity, book=book)
         connection = profile.connection
         if isinstance(connection, GraphConnection):
+            if ready:
+                TokenRequest.of(profile)  # names what is missing
             return cls(profile, connection, book)
         account = cls(profile, connection, book)
         if ready:
@@ -61,14 +64,9 @@ class Account:
         """See whether the account knows what it needs to log in, and may.
 
         Raises:
-            InputError: The password is not known, or would cross the network in plain text.
+            InputError: A secret is not known, or would cross the network in plain text.
         """
-        if isinstance(self.smtp.auth, OAuth2):
-            fix = "use a profile that logs in with a password"
-            raise InputError.of(
-                "connection.auth", "OAuth 2.0 is configured but cannot send yet", fix
-            )
-        _check_password(self.profile, self.smtp)
+        _check_login(self.profile, self.smtp)
 
     @property
     def smtp(self) -> SmtpConnection:
@@ -112,16 +110,20 @@ def find_profile(
     return profile, book
 
 
-def _check_password(profile: Profile, connection: SmtpConnection) -> None:
-    if not isinstance(connection.auth, BasicAuth):
+def _check_login(profile: Profile, connection: SmtpConnection) -> None:
+    auth = connection.auth
+    if not isinstance(auth, BasicAuth | OAuth2):
         return
-    if not connection.auth.password:
+    if connection.security == "none" and not is_loopback(connection.host):
+        what = "token" if isinstance(auth, OAuth2) else "password"
+        problem = f"none would send the {what} in plain text"
+        raise InputError.of("connection.security", problem, "choose starttls or implicit")
+    if isinstance(auth, OAuth2):
+        TokenRequest.of(profile)  # names what is missing
+    elif not auth.password:
         fix = f"type it in the form, or set {secret_variable(profile.name)}"
         problem = f"of profile {profile.name} is not known"
         raise InputError.of("connection.auth.password", problem, fix)
-    if connection.security == "none" and not is_loopback(connection.host):
-        problem = "none would send the password in plain text"
-        raise InputError.of("connection.security", problem, "choose starttls or implicit")
 
 
 def _check_authority(connection: SmtpConnection) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from smtp_lab.config import Advice
 from smtp_lab.deliver.certificates import Tls
 from smtp_lab.deliver.diagnosis import Diagnosis
-from smtp_lab.show import NO_MATH
+from smtp_lab.deliver.oauth.token import TokenClaims
+from smtp_lab.show import NO_MATH, facts_table
 from smtp_lab.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Delivery:
         unknown: Whether the server may have taken it all the same: the answer to it was lost.
         tls: How the connection was encrypted, with the server's certificates and what is to be said
             of them, also when they were refused; None when it never came to that.
+        token: What the token says of itself that was used to log in, or None.
     """
 
     profile: str
@@ -71,6 +73,7 @@ class Delivery:
     advice: tuple[Advice, ...] = ()
     unknown: bool = False
     tls: Tls | None = None
+    token: TokenClaims | None = None
 
     @property
     def ok(self) -> bool:
@@ -96,6 +99,8 @@ class Delivery:
         who = ", ".join(recipient.address for recipient in self.refused)
         partly = f" It was accepted for {', '.join(taken)}." if taken else ""
         what = f"Not sent to {who}: {self.endpoint} failed at {self.stage}."
+        if self.stage == "oauth":
+            what = f"Not sent to {who}: there was no token to log in with at {self.endpoint}."
         if self.unknown:
             what = f"Whether it went to {who} is unknown: the answer of {self.endpoint} was lost."
         return f"{what} {self.diagnosis or ''}{partly}".strip()
@@ -118,6 +123,7 @@ class Delivery:
             "advice": [asdict(advice) for advice in self.advice],
             "unknown": self.unknown,
             "tls": self.tls.to_dict() if self.tls else None,
+            "token": self.token.to_dict() if self.token else None,
             "transcript": self.transcript.to_dict(),
         }
 
@@ -150,10 +156,11 @@ class Delivery:
             said = "The server said" if raw[:1].isdigit() else "The error was"
             look = f"<p>{said}: <code>{escape(raw)}</code>.{where}</p>"
         look += "".join(f"<p>{escape(str(advice))}.</p>" for advice in self.advice)
+        token = facts_table("The token", self.token.facts) if self.token else ""
         return (
             f'<div class="smtp-lab-delivery {NO_MATH}">'
             f'<p role="status" style="border-left:4px solid {colour};'
-            f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}'
+            f'padding:2px 10px;margin:6px 0"><b>{mark}</b> {escape(self.sentence)}</p>{look}{token}'
             f"{self.tls._repr_html_() if self.tls else ''}"
             f"{self.transcript._repr_html_()}</div>"  # IPython's name, ours to call
         )

@@ -103,6 +103,10 @@ def diagnose(
         for everyone; else a Diagnosis with the id ``unknown`` that explains the class of the code.
         Of a chain of exceptions the outermost that is known is explained.
     """
+    if challenge := getattr(what, "challenge", ""):  # it says more than the reply after it
+        found = diagnose(challenge, provider=provider, port=port, on="sasl")
+        if found.known:
+            return found
     if isinstance(what, BaseException):
         return _of_chain(chain_of(what), provider, port)
     if isinstance(what, bytes):

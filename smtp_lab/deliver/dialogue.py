@@ -3,23 +3,73 @@
 from __future__ import annotations
 
 import smtplib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from smtp_lab.config import BasicAuth, SmtpConnection
+from smtp_lab.config import NoAuth, OAuth2, SmtpConnection
 from smtp_lab.config.providers import provider_at
+from smtp_lab.deliver import sasl
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
+from smtp_lab.deliver.hush import hushed
+from smtp_lab.deliver.oauth import access_token, distrust
+from smtp_lab.deliver.oauth.token import TokenClaims
 from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.deliver.wire import Client
+from smtp_lab.errors import TokenError
 from smtp_lab.transcript import Mask, Transcript, printable
 
-__all__ = ("deliver", "log_in", "mail_options", "mask_of")
+__all__ = ("Entry", "deliver", "log_in", "mail_options", "mask_of")
 
 
-def deliver(outgoing: Outgoing, account: Account) -> Delivery:
-    """Hand *outgoing* to the server of *account*; whatever goes wrong is in the Delivery."""
-    connection, mask = account.smtp, mask_of(account)
+@dataclass(frozen=True)
+class Entry:
+    """What an account logs in with.
+
+    Attributes:
+        login: For the SASL exchange.
+        mask: Hides it wherever a server echoes it.
+        claims: What the token says of itself, where there is one.
+    """
+
+    login: sasl.Login
+    mask: Mask
+    claims: TokenClaims | None = None
+
+    @classmethod
+    def of(cls, account: Account, transcript: Transcript, *, refresh: bool = False) -> Entry:
+        """Make ready to log in; a token is fetched where one is needed.
+
+        Args:
+            account: Whose login it is.
+            transcript: Gets a note of each request for a token.
+            refresh: Whether to fetch a new token where one is kept.
+
+        Raises:
+            TokenError: There was no token to be had.
+            InputError: A person must log in first.
+        """
+        token = None
+        if isinstance(account.smtp.auth, OAuth2):
+            before = transcript.stage
+            token = access_token(account.profile, refresh=refresh, transcript=transcript)
+            transcript.stage = before
+        login = sasl.Login.of(account.smtp, token)
+        spoken = sasl.encoded(login) if token else ()
+        mask = Mask(login.user, login.secret.reveal(), encoded=spoken)
+        return cls(login, mask, token.claims if token else None)
+
+
+@hushed
+def deliver(outgoing: Outgoing, account: Account, *, refresh: bool = False) -> Delivery:
+    """Hand *outgoing* to the server of *account*; whatever goes wrong is in the Delivery.
+
+    With *refresh* a login by token gets a new token, also where one is kept.
+
+    Raises:
+        InputError: A person must log in first.
+    """
+    connection = account.smtp
     transcript = Transcript()
     delivery = Delivery(
         profile=account.profile.name,
@@ -31,10 +81,16 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
         transcript=transcript,
         stage="connect",
     )
+    try:
+        entry = Entry.of(account, transcript, refresh=refresh)
+    except TokenError as error:
+        return replace(delivery, stage="oauth", diagnosis=error.diagnosis)
+    mask = entry.mask
+    delivery = replace(delivery, token=entry.claims)
     client = Client(connection, transcript, mask)
     try:
         client.begin()
-        log_in(client, account)
+        log_in(client, account, entry)
         delivery = _transact(client, outgoing, delivery, mask)
     except (OSError, UnicodeError, ValueError) as error:
         # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
@@ -46,27 +102,35 @@ def deliver(outgoing: Outgoing, account: Account) -> Delivery:
             client.leave()
         client.close()
         return replace(delivery, stage=stage, diagnosis=found, tls=client.tls)
+    except BaseException:  # Ctrl-C
+        client.close()
+        raise
     stage = transcript.stage
     client.leave()
     return replace(delivery, stage="quit" if delivery.ok else stage, tls=client.tls)
 
 
 def mask_of(account: Account) -> Mask:
-    """What hides the secrets of *account* wherever a server echoes them."""
-    auth = account.smtp.auth
-    secret = auth.password.reveal() if isinstance(auth, BasicAuth) and auth.password else ""
-    return Mask(auth.username if isinstance(auth, BasicAuth) else "", secret)
+    """What hides the secrets of *account* that are known before a token is fetched."""
+    profile = account.profile
+    return Mask(profile.username, *(secret.reveal() for secret in profile.secrets.values()))
 
 
-def log_in(client: Client, account: Account) -> None:
+def log_in(client: Client, account: Account, entry: Entry) -> None:
     """Log in as *account* does, with exactly one attempt; without a login nothing is said.
 
     Raises:
         OSError: The server refused, or offers nothing that fits.
     """
     auth = account.smtp.auth
-    if isinstance(auth, BasicAuth):
-        client.log_in(auth)
+    if isinstance(auth, NoAuth):
+        return
+    try:
+        client.log_in(auth, entry.login)
+    except smtplib.SMTPAuthenticationError:
+        if entry.claims is not None:
+            distrust(account.profile)
+        raise
 
 
 def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask) -> Delivery:

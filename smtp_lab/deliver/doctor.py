@@ -16,7 +16,7 @@ from smtp_lab.config.address import check_addresses
 from smtp_lab.config.providers import provider_at
 from smtp_lab.deliver.account import Account, find_profile
 from smtp_lab.deliver.checkup import Checkup
-from smtp_lab.deliver.dialogue import log_in, mask_of
+from smtp_lab.deliver.dialogue import Entry, log_in, mask_of
 from smtp_lab.deliver.dns_checks import Names, domain_stages
 from smtp_lab.deliver.graph_stages import on_graph
 from smtp_lab.deliver.other_ways import with_others
@@ -126,7 +126,9 @@ def _on_smtp(
 
     def enter(client: Client) -> None:
         account.check_login()
-        log_in(client, account)
+        entry = Entry.of(account, client.transcript, refresh=True)
+        client.mask = entry.mask
+        log_in(client, account, entry)
 
     its_round = Round(
         profile,

@@ -9,7 +9,7 @@ from email.message import Message
 from typing import Any
 
 from smtp_lab.compose import render
-from smtp_lab.config import BasicAuth, GraphConnection, Profile, ProfileBook
+from smtp_lab.config import GraphConnection, NoAuth, Profile, ProfileBook
 from smtp_lab.config.address import check_addresses
 from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver import dialogue, graph, tokens
@@ -81,7 +81,7 @@ def send_test(
     recipients = check_addresses(to if to is not None else account.profile.address)
     outgoing = make_test(account, recipients)
     account.book.throttle.take("test", account.profile)
-    delivery = _deliver(outgoing, account)
+    delivery = _deliver(outgoing, account, refresh=True)
     found = delivery.diagnosis.id if delivery.diagnosis else ""
     note_test(account, ok=delivery.ok, diagnosis=found, sentence=delivery.sentence)
     return delivery
@@ -106,10 +106,10 @@ def make_test(account: Account, recipients: tuple[str, ...]) -> Outgoing:
     return prepare(message, profile, recipients).to(account.allowed(recipients))
 
 
-def _deliver(outgoing: Outgoing, account: Account) -> Delivery:
+def _deliver(outgoing: Outgoing, account: Account, *, refresh: bool = False) -> Delivery:
     if isinstance(account.connection, GraphConnection):
-        return graph.deliver(outgoing, account, tokens.graph_tokens(account.profile))
-    return dialogue.deliver(outgoing, account)
+        return graph.deliver(outgoing, account, tokens.graph_tokens(account.profile, refresh))
+    return dialogue.deliver(outgoing, account, refresh=refresh)
 
 
 def _described(account: Account) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _described(account: Account) -> dict[str, Any]:
             "mechanism": "Bearer",
         }
     smtp = account.smtp
-    mechanism = smtp.auth.mechanism if isinstance(smtp.auth, BasicAuth) else ""
+    mechanism = "" if isinstance(smtp.auth, NoAuth) else smtp.auth.mechanism
     return {
         "host": smtp.host,
         "port": smtp.port,

@@ -18,7 +18,7 @@ from smtp_lab.deliver.diagnosis import diagnose
 from smtp_lab.deliver.dialogue import mail_options
 from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.deliver.wire import Client
-from smtp_lab.errors import InputError
+from smtp_lab.errors import InputError, TokenError
 from smtp_lab.transcript import Mask, Transcript
 
 __all__ = ("STAGES", "Round")
@@ -99,7 +99,7 @@ class Round:
         self.transcript = Transcript() if transcript is None else transcript
         self.transcript.stage, self.transcript.tls = "connect", False
         self.sent = False
-        self._mask, self._advice, self._log_in = mask, advice, log_in
+        self._advice, self._log_in = advice, log_in
         self._outgoing = outgoing
         order = _BEFORE if connection.security == "implicit" else STAGES
         self._order = order + (("data",) if send else ())
@@ -138,6 +138,8 @@ class Round:
             sentence = step(look)
             warned = any(a.severity == "warning" for a in look.advice)
             stage = Stage(name, "warned" if warned else "passed", sentence)
+        except TokenError as error:
+            stage = Stage(name, "failed", str(error), diagnosis=error.diagnosis)
         except InputError as error:
             stage = Stage(name, "failed", str(error))
         except (OSError, UnicodeError, ValueError) as error:
@@ -148,19 +150,19 @@ class Round:
             self._failed = name
             self._client.close()
         # Whatever a server said may be a secret it was told another time.
-        found = [replace(a, text=self._mask(a.text)) for a in look.advice]
+        found = [replace(a, text=self._client.mask(a.text)) for a in look.advice]
         return replace(
             stage,
             seconds=time.perf_counter() - begun,
-            facts={name: self._mask(value) for name, value in look.facts.items()},
+            facts={name: self._client.mask(value) for name, value in look.facts.items()},
             advice=tuple(sorted(found, key=lambda a: a.severity != "warning")),
         )
 
     def _explained(self, name: str, error: Exception) -> Stage:
         provider = self.known.id if self.known else None
         found = diagnose(error, provider=provider, port=self.connection.port)
-        found = replace(found, raw=self._mask(found.raw))
-        self.transcript.add("*", self._mask(f"{type(error).__name__}: {error}"))
+        found = replace(found, raw=self._client.mask(found.raw))
+        self.transcript.add("*", self._client.mask(f"{type(error).__name__}: {error}"))
         return Stage(name, "failed", str(found), diagnosis=found)
 
     def _reason_to_skip(self, name: str) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from smtp_lab.config import Profile, Secret
+from smtp_lab.config import Profile
 from smtp_lab.deliver.graph import TokenSource
-from smtp_lab.errors import InputError
+from smtp_lab.deliver.oauth import access_token
+from smtp_lab.deliver.oauth.token import AccessToken
 from smtp_lab.transcript import Transcript
 
 __all__ = ("graph_tokens",)
 
 
-def graph_tokens(profile: Profile) -> TokenSource:
-    """Give what `smtp_lab.deliver.graph` asks for tokens for the mailbox of *profile*."""
+def graph_tokens(profile: Profile, refresh: bool = False) -> TokenSource:
+    """Give what `smtp_lab.deliver.graph` asks for tokens for the mailbox of *profile*.
 
-    def token(fresh: bool, transcript: Transcript) -> Secret:
-        del fresh, transcript
-        problem = "graph is configured but cannot send yet: nothing here gets a token for it"
-        raise InputError.of("connection.type", problem, "use a profile with an SMTP connection")
+    With *refresh* the first token is a new one, too, and not one that is kept.
+    """
 
-    del profile
+    def token(fresh: bool, transcript: Transcript) -> AccessToken:
+        return access_token(profile, refresh=fresh or refresh, transcript=transcript)
+
     return token

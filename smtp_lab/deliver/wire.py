@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hmac
 import re
 import smtplib
 import socket
 import ssl
 import time
 import warnings
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
 
-from smtp_lab.config import BasicAuth, SmtpConnection
+from smtp_lab.config import BasicAuth, OAuth2, SmtpConnection
 from smtp_lab.config.connection import is_loopback
+from smtp_lab.deliver import sasl
 from smtp_lab.deliver.certificates import Tls
-from smtp_lab.transcript import MASK, Mask, Transcript
+from smtp_lab.transcript import MASK, Mask, Transcript, printable
 
-__all__ = ("AnswerLostError", "Client", "PlainTextLoginError")
+__all__ = ("AnswerLostError", "Client", "PlainTextLoginError", "TokenRefusedError")
 
 _MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
 _MAX_REPLY = 65_536
@@ -28,7 +27,6 @@ _WHOLE = 10  # the whole dialogue may take this many times the wait for one answ
 _CODE = re.compile(rb"[2-5][0-9]{2}(?=[ -]|\r?\n|\Z)")
 
 
-_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
 _TLS = {
     "1.0": ssl.TLSVersion.TLSv1,
     "1.1": ssl.TLSVersion.TLSv1_1,
@@ -43,6 +41,18 @@ class PlainTextLoginError(OSError):
 
 class AnswerLostError(smtplib.SMTPServerDisconnected):
     """The whole message had been handed over, and no answer came: it may have arrived."""
+
+
+class TokenRefusedError(smtplib.SMTPAuthenticationError):
+    """The server refused the token and said why.
+
+    Attributes:
+        challenge: What it said of the token before its reply, decoded.
+    """
+
+    def __init__(self, code: int, text: bytes, challenge: str) -> None:
+        super().__init__(code, text)
+        self.challenge = challenge
 
 
 class Client(smtplib.SMTP):
@@ -63,12 +73,21 @@ class Client(smtplib.SMTP):
     def __init__(self, connection: SmtpConnection, transcript: Transcript, mask: Mask) -> None:
         name = connection.ehlo_name or "[127.0.0.1]"
         super().__init__(local_hostname=name, timeout=connection.timeout)
-        self.connection, self.transcript, self._mask = connection, transcript, mask
-        transcript.mask = mask
+        self.connection, self.transcript = connection, transcript
+        self.mask = mask
         self.tls: Tls | None = None
         self._end = time.monotonic() + (connection.total_timeout or connection.timeout * _WHOLE)
         self._buffer = bytearray()
         self._hidden = False
+
+    @property
+    def mask(self) -> Mask:
+        """What hides secrets a server might echo; set another when there are more."""
+        return self._mask
+
+    @mask.setter
+    def mask(self, mask: Mask) -> None:
+        self._mask = self.transcript.mask = mask
 
     # --- the dialogue -------------------------------------------------------------------------
 
@@ -128,7 +147,7 @@ class Client(smtplib.SMTP):
         if code != 250:
             raise smtplib.SMTPHeloError(code, text)
 
-    def log_in(self, auth: BasicAuth) -> None:
+    def log_in(self, auth: BasicAuth | OAuth2, login: sasl.Login) -> None:
         """Log in with exactly one attempt.
 
         Raises:
@@ -142,33 +161,39 @@ class Client(smtplib.SMTP):
         offered = self.esmtp_features.get("auth", "").upper().split()
         if not offered:
             raise smtplib.SMTPNotSupportedError("SMTP AUTH extension not supported by server.")
-        wanted = _MECHANISMS if auth.mechanism == "auto" else (auth.mechanism,)
-        mechanism = next((m for m in wanted if m in offered), None)
+        mechanism = sasl.choose(auth, offered)
         if mechanism is None:
             raise smtplib.SMTPException("No suitable authentication method found.")
-        code, text = getattr(self, f"_auth_{mechanism.lower().replace('-', '_')}")(auth)
+        code, text, why = self._exchange(mechanism, login.begin(mechanism))
+        if code != 235 and why:
+            raise TokenRefusedError(code, text, why)
         if code != 235:
             raise smtplib.SMTPAuthenticationError(code, text)
 
-    def _auth_plain(self, auth: BasicAuth) -> tuple[int, bytes]:
-        answer = _b64(f"\0{auth.username}\0{_password(auth)}")
-        return self._secretly(f"AUTH PLAIN {answer}", "AUTH PLAIN ")
+    def _exchange(self, mechanism: str, steps: sasl.Steps) -> tuple[int, bytes, str]:
+        """Go through *steps*: the last reply, and what the server said of a token it refuses."""
+        first, why = next(steps), ""
+        command = f"AUTH {mechanism}"
+        whole = f"{command} {sasl.to_text(first)}" if first is not None else command
+        early = first is not None and sasl.fits(whole)
+        code, text = self._secretly(whole, f"{command} ") if early else self.docmd(command)
+        if code == 334 and first is not None and not early:
+            code, text = self._secretly(sasl.to_text(first))
+        while code == 334:
+            refused = mechanism in sasl.BEARER  # what follows the token is why, and no secret
+            why = self._explained(text) if refused else ""
+            try:
+                answer = sasl.to_text(steps.send(text) or b"")
+            except StopIteration:
+                return *self.docmd("*"), why  # RFC 4954 section 4: this ends the exchange
+            code, text = self.docmd(answer) if refused else self._secretly(answer)
+        return code, text, why
 
-    def _auth_login(self, auth: BasicAuth) -> tuple[int, bytes]:
-        code, text = self.docmd("AUTH", "LOGIN")
-        for answer in (auth.username, _password(auth)):
-            if code != 334:
-                break
-            code, text = self._secretly(_b64(answer))
-        return code, text
-
-    def _auth_cram_md5(self, auth: BasicAuth) -> tuple[int, bytes]:
-        code, text = self.docmd("AUTH", "CRAM-MD5")
-        if code != 334:
-            return code, text
-        # RFC 2195: the password signs the server's challenge and does not travel itself.
-        digest = hmac.new(_password(auth).encode(), b64decode(text), "md5").hexdigest()
-        return self._secretly(_b64(f"{auth.username} {digest}"))
+    def _explained(self, challenge: bytes) -> str:
+        """What a challenge after the token says; it is noted in the transcript."""
+        why = printable(self._mask(sasl.from_text(challenge)))
+        self.transcript.add("*", f"the server says of the token: {why}")
+        return why
 
     def hand_over(self, data: bytes) -> tuple[int, str]:
         """Send DATA and the message; give the server's final answer."""
@@ -340,11 +365,3 @@ class Client(smtplib.SMTP):
             yield
         finally:
             self._hidden = False
-
-
-def _password(auth: BasicAuth) -> str:
-    return auth.password.reveal() if auth.password else ""
-
-
-def _b64(text: str) -> str:
-    return b64encode(text.encode()).decode()

@@ -306,12 +306,53 @@ class TestProfile:
         made = provider("sendgrid").profile("news", user="apikey", sender="News <n@example.com>")
         assert (made.name, made.username, made.sender) == ("news", "apikey", "News <n@example.com>")
         auth = provider("microsoft365").profile(
-            user="ann@example.com", client_id="c", grant="client_credentials", mechanism="auto"
+            user="ann@example.com", client_id="c", grant="refresh_token", mechanism="auto"
         )
         assert (auth.connection.auth.grant, auth.connection.auth.mechanism) == (
-            "client_credentials",
+            "refresh_token",
             "auto",
         )
+
+    def test_an_application_of_microsoft(self):
+        """Where the application logs in as itself, tenant and scope are those of an application."""
+        made = provider("microsoft365").profile(
+            user="ann@example.com",
+            client_id="c",
+            grant="client_credentials",
+            tenant_id="example.onmicrosoft.com",
+        )
+        auth = made.connection.auth
+        assert auth.token_url == (
+            "https://login.microsoftonline.com/example.onmicrosoft.com/oauth2/v2.0/token"
+        )
+        assert auth.scopes == ("https://outlook.office365.com/.default",)
+        assert (auth.auth_url, auth.device_url) == (None, None)
+
+    def test_a_person_of_one_tenant(self):
+        """With a tenant all three addresses lead there."""
+        made = provider("microsoft365").profile(
+            user="ann@example.com", client_id="c", tenant_id="t-1"
+        )
+        auth = made.connection.auth
+        urls = {auth.token_url, auth.auth_url, auth.device_url}
+        assert all("/t-1/oauth2/" in url for url in urls)
+        assert len(urls) == 3
+
+    @pytest.mark.parametrize(
+        ("name", "more", "sentence"),
+        [
+            ("microsoft365", {}, "tenant_id: is missing: an application of Microsoft 365"),
+            ("microsoft365", {"tenant_id": "a/b"}, "tenant_id: 'a/b' is no id of a directory"),
+            ("outlook_com", {"tenant_id": "t"}, "grant: is client_credentials, which Outlook.com"),
+        ],
+    )
+    def test_an_application_that_cannot_be(self, name, more, sentence):
+        """A tenant that is missing or is none, and an account that has no applications."""
+        with pytest.raises(InputError) as caught:
+            provider(name).profile(
+                user="ann@example.com", client_id="c", grant="client_credentials", **more
+            )
+        assert str(caught.value).startswith(sentence)
 
     def test_a_password_given_is_kept_as_a_secret(self):
         """A password may come along; it shows nowhere."""

@@ -24,6 +24,7 @@ from deliver.servers import _ca_path, certificate
 
 import smtp_lab as lab
 from smtp_lab.config.connection import CLOUDS
+from smtp_lab.deliver.oauth.token import AccessToken
 
 REQUEST = 4 * 1024 * 1024
 MEGABYTES_3 = 3_000_000
@@ -60,10 +61,10 @@ class Tokens:
         self.left = list(tokens or (FIRST, SECOND))
         self.asked: list[bool] = []
 
-    def __call__(self, fresh: bool, transcript: lab.Transcript) -> lab.Secret:
+    def __call__(self, fresh: bool, transcript: lab.Transcript) -> AccessToken:
         transcript.add("*", "got a token")
         self.asked.append(fresh)
-        return lab.Secret(self.left.pop(0))
+        return AccessToken.of(lab.Secret(self.left.pop(0)))
 
 
 class GraphTwin:
@@ -392,5 +393,5 @@ def trust(monkeypatch, twin: GraphTwin, *, tokens: Tokens | None = None) -> Toke
     given = tokens or Tokens()
     monkeypatch.setitem(CLOUDS, "global", twin.host)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", _ca_path())
-    monkeypatch.setattr("smtp_lab.deliver.tokens.graph_tokens", lambda _: given)
+    monkeypatch.setattr("smtp_lab.deliver.tokens.graph_tokens", lambda *_: given)
     return given

@@ -139,8 +139,6 @@ class TestHonesty:
             ("graph", "418 teapot: x", "418 it says: the server refuses this request", False),
             ("graph", "508 LoopDetected: x", "508 it says: the server failed", True),
             ("graph", "409 Conflict: x", "it contradicts something", False),
-            ("oauth", '{"error": "server_error"}', "the server failed inside (RFC 6749", True),
-            ("oauth", '{"error": "login_required"}', "a person has to sign in", False),
             ("oauth", "invalid_target: no", "the resource that was asked for", False),
             ("oauth", "AADSTS99999: odd", "Microsoft's error 99999", False),
             ("exception", "OSError: [Errno 28] No space left on device", "ENOSPC", False),

@@ -234,7 +234,7 @@ class TestRefused:
         def refusing(_fresh, _transcript):
             raise NoToken("No token.")
 
-        monkeypatch.setattr("smtp_lab.deliver.tokens.graph_tokens", lambda _: refusing)
+        monkeypatch.setattr("smtp_lab.deliver.tokens.graph_tokens", lambda *_: refusing)
         delivery = failing()
         assert (delivery.stage, delivery.diagnosis.id) == ("oauth", "oauth_invalid_grant")
         assert twin.requests == []
@@ -245,7 +245,7 @@ class TestRefused:
         def refusing(_fresh, _transcript):
             raise InputError.of("connection.client_secret", "is not known", "type it")
 
-        monkeypatch.setattr("smtp_lab.deliver.tokens.graph_tokens", lambda _: refusing)
+        monkeypatch.setattr("smtp_lab.deliver.tokens.graph_tokens", lambda *_: refusing)
         with pytest.raises(InputError, match=r"connection\.client_secret"):
             lab.send(a_message(), profile=profile())
 

@@ -87,7 +87,6 @@ def test_a_token_that_is_refused(real, client, mechanism, token):
 
 @MECHANISMS
 @pytest.mark.parametrize("token", [tokens.GOOD, *REFUSED.values()], ids=["good", *REFUSED])
-@pytest.mark.xfail(raises=lab.InputError, strict=False, reason="OAuth 2.0 cannot send yet")
 def test_a_test_mail_with_a_token(real, mechanism, token):
     """A token from the endpoint is tried once; refused, it is told in the words of the challenge."""
     real.provider.gives["an-application"] = token

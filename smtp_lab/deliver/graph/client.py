@@ -13,11 +13,12 @@ from urllib.parse import quote, unquote, urlsplit
 from smtp_lab.config import GraphConnection, Secret
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.http import LIMIT, Answer, NoAnswerError, Web
+from smtp_lab.deliver.oauth.token import AccessToken, TokenClaims
 from smtp_lab.transcript import Mask, Transcript
 
 __all__ = ("Failure", "Graph", "TokenSource", "failure")
 
-TokenSource = Callable[[bool, Transcript], Secret]
+TokenSource = Callable[[bool, Transcript], AccessToken]
 """Gives an access token for Graph and notes how it was had.
 
 Asked with True it gives another one than before, since Graph refused that.
@@ -80,6 +81,7 @@ class Graph:
         self.tls = ""
         self._source = token
         self._bearer: Secret | None = None
+        self.claims: TokenClaims | None = None
         self._fresh = False
         self._hidden: list[Secret] = []
         self._mask = Mask()
@@ -243,7 +245,8 @@ class Graph:
             return
         self.transcript.stage = "oauth"
         self.transcript.add("*", f"getting {'another' if fresh else 'an'} access token")
-        self._bearer = self._source(fresh, self.transcript)
+        token = self._source(fresh, self.transcript)
+        self._bearer, self.claims = token.value, token.claims
         self.hide(self._bearer.reveal())
         if not fresh:
             self.transcript.stage = "connect"

@@ -79,7 +79,7 @@ def deliver(outgoing: Outgoing, account: Account, token: TokenSource) -> Deliver
     try:
         said = _send_draft(graph, plan) if plan.files else _send_whole(graph, plan.raw)
     except Failure as lost:
-        return _failed(delivery, lost)
+        return _failed(replace(delivery, token=graph.claims), lost)
     except SmtpLabError as error:
         diagnosis = getattr(error, "diagnosis", None)
         if diagnosis is None:
@@ -89,7 +89,7 @@ def deliver(outgoing: Outgoing, account: Account, token: TokenSource) -> Deliver
     finally:
         graph.close()
     taken = tuple(Recipient(address, True, 202, said) for address in outgoing.rcpt_to)
-    return replace(delivery, recipients=taken, reply=f"202 {said}")
+    return replace(delivery, recipients=taken, reply=f"202 {said}", token=graph.claims)
 
 
 def _failed(delivery: Delivery, lost: Failure) -> Delivery:
