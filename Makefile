@@ -37,6 +37,10 @@ $(VENV)/.dev: $(VENV)/.lab
 	@$(PIP) install --constraint constraints.txt --group dev
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) install --constraint constraints.txt --group bench
+	@touch $@
+
 lab: $(VENV)/.lab
 	@$(BIN)/smtp-lab lab
 
@@ -65,8 +69,9 @@ notebooks: $(VENV)/.dev
 outputs: $(VENV)/.dev
 	$(BIN)/python tests/notebooks.py renew
 
-benchmarks: $(VENV)/.dev
+benchmarks: $(VENV)/.bench
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/delivery.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from smtp_lab.config import SmtpConnection as SmtpConnection
     from smtp_lab.config import provider as provider
     from smtp_lab.config import providers as providers
+    from smtp_lab.deliver import Batch as Batch
     from smtp_lab.deliver import Checkup as Checkup
+    from smtp_lab.deliver import Deliveries as Deliveries
     from smtp_lab.deliver import Delivery as Delivery
     from smtp_lab.deliver import Diagnosis as Diagnosis
+    from smtp_lab.deliver import Dsn as Dsn
     from smtp_lab.deliver import Fetched as Fetched
     from smtp_lab.deliver import LogIn as LogIn
+    from smtp_lab.deliver import Outcome as Outcome
     from smtp_lab.deliver import TokenClaims as TokenClaims
     from smtp_lab.deliver import check_domain as check_domain
     from smtp_lab.deliver import diagnose as diagnose
@@ -45,8 +49,10 @@ if TYPE_CHECKING:
     from smtp_lab.deliver import fetch_recent as fetch_recent
     from smtp_lab.deliver import log_in as log_in
     from smtp_lab.deliver import log_out as log_out
+    from smtp_lab.deliver import prepare as prepare
     from smtp_lab.deliver import provider_for as provider_for
     from smtp_lab.deliver import send as send
+    from smtp_lab.deliver import send_many as send_many
     from smtp_lab.deliver import send_test as send_test
     from smtp_lab.errors import ArchiveError as ArchiveError
     from smtp_lab.errors import ConfigFileError as ConfigFileError
@@ -54,6 +60,7 @@ if TYPE_CHECKING:
     from smtp_lab.errors import FetchError as FetchError
     from smtp_lab.errors import InputError as InputError
     from smtp_lab.errors import PortInUseError as PortInUseError
+    from smtp_lab.errors import SendingInterrupted as SendingInterrupted
     from smtp_lab.errors import SinkError as SinkError
     from smtp_lab.errors import SmtpLabError as SmtpLabError
     from smtp_lab.errors import TokenError as TokenError
@@ -61,6 +68,7 @@ if TYPE_CHECKING:
     from smtp_lab.inbox import Inbox as Inbox
     from smtp_lab.sink import Sink as Sink
     from smtp_lab.transcript import Transcript as Transcript
+    from smtp_lab.widgets import BatchPanel as BatchPanel
     from smtp_lab.widgets import ProfileForm as ProfileForm
 
 _HOMES = {
@@ -83,11 +91,15 @@ _HOMES = {
         "providers",
     ),
     "deliver": (
+        "Batch",
         "Checkup",
+        "Deliveries",
         "Delivery",
         "Diagnosis",
+        "Dsn",
         "Fetched",
         "LogIn",
+        "Outcome",
         "TokenClaims",
         "check_domain",
         "diagnose",
@@ -95,8 +107,10 @@ _HOMES = {
         "fetch_recent",
         "log_in",
         "log_out",
+        "prepare",
         "provider_for",
         "send",
+        "send_many",
         "send_test",
     ),
     "errors": (
@@ -106,6 +120,7 @@ _HOMES = {
         "FetchError",
         "InputError",
         "PortInUseError",
+        "SendingInterrupted",
         "SinkError",
         "SmtpLabError",
         "TokenError",
@@ -113,7 +128,7 @@ _HOMES = {
     "inbox": ("Captured", "Inbox"),
     "sink": ("Sink",),
     "transcript": ("Transcript",),
-    "widgets": ("ProfileForm",),
+    "widgets": ("BatchPanel", "ProfileForm"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

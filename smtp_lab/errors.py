@@ -11,6 +11,8 @@
     ├── TokenError                               no token to log in with could be had
     └── DeliveryError                            the message was not accepted for everyone
 
+    SendingInterrupted (a KeyboardInterrupt)     many messages were stopped from the keyboard
+
 Each message is one sentence that names the thing, what is wrong with it and how to mend it.
 A value is quoted only where it cannot be a secret.
 """
@@ -30,6 +32,7 @@ __all__ = (
     "InputError",
     "PortInUseError",
     "Problem",
+    "SendingInterrupted",
     "SinkError",
     "SmtpLabError",
     "TokenError",
@@ -187,3 +190,18 @@ class DeliveryError(SmtpLabError):
 
     def __str__(self) -> str:
         return str(self.delivery.sentence)
+
+
+class SendingInterrupted(KeyboardInterrupt):
+    """Sending many messages was stopped from the keyboard; nothing is lost.
+
+    Attributes:
+        batch: The `Batch`: `outcomes` says what was accepted, `resume()` sends the rest.
+    """
+
+    def __init__(self, batch: Any) -> None:
+        self.batch = batch
+        super().__init__(batch)
+
+    def __str__(self) -> str:
+        return f"{self.batch.outcomes.sentence} The error's batch.resume() sends the rest."

@@ -53,6 +53,22 @@ def test_the_profile_and_the_report_run_as_written(sink):
     assert sink.inbox[-1].subject == "Sales"
 
 
+def test_many_messages_run_as_written(sink, tmp_path, monkeypatch):
+    """A list of messages goes out through a saved profile, and again nothing is sent twice."""
+    monkeypatch.chdir(tmp_path)
+    lab.ProfileBook.open().save(sink.profile("team"))
+    names: dict[str, object] = {"lab": lab}
+    names["messages"] = [
+        lab.render("report", to="boss@example.com", title=f"Sales {n}", summary="All up.")
+        for n in range(5)
+    ]
+    block = next(block for block in BLOCKS if "lab.send_many(" in block)
+    for _ in range(2):
+        exec(block, names)
+        assert names["sent"].ok
+        assert len(sink.inbox) == 5
+
+
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:)([^)]+)\)", README))
 def test_every_link_leads_somewhere(path):
     """A file or folder the README links is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from email.headerregistry import Address
+from functools import lru_cache
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
@@ -39,6 +40,15 @@ def check_address(text: str, field: str = "address") -> str:
         raise InputError.of(field, "is empty", _EXAMPLE)
     if "@" not in address:
         raise InputError.of(field, f"{address!r} has no @", _EXAMPLE)
+    if reason := _why_not(address):
+        problem = f"{address!r} is not an address ({reason})"
+        raise InputError.of(field, problem, _EXAMPLE)
+    return address
+
+
+@lru_cache(maxsize=1024)
+def _why_not(address: str) -> str:
+    """What is wrong with *address*, or nothing; people write to the same ones again and again."""
     checked = address
     if address.rpartition("@")[2].rpartition(".")[2].lower() in SPECIAL_USE_DOMAIN_NAMES:
         checked += ".example"
@@ -52,9 +62,8 @@ def check_address(text: str, field: str = "address") -> str:
         )
     except EmailNotValidError as error:
         reason = str(error).rstrip(".")
-        problem = f"{address!r} is not an address ({reason[:1].lower()}{reason[1:]})"
-        raise InputError.of(field, problem, _EXAMPLE) from None
-    return address
+        return f"{reason[:1].lower()}{reason[1:]}" or "it is none"
+    return ""
 
 
 def check_addresses(to: str | Sequence[str], field: str = "to") -> tuple[str, ...]:

@@ -6,19 +6,28 @@ from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.discover import provider_for
 from smtp_lab.deliver.dns_checks import check_domain
 from smtp_lab.deliver.doctor import doctor
+from smtp_lab.deliver.dsn import Dsn
 from smtp_lab.deliver.fetch import fetch_recent
 from smtp_lab.deliver.graph import Fetched
 from smtp_lab.deliver.login import LogIn, log_in, log_out
+from smtp_lab.deliver.many import Batch, send_many
 from smtp_lab.deliver.oauth import AccessToken, TokenClaims, access_token
+from smtp_lab.deliver.outcome import Deliveries, Outcome
+from smtp_lab.deliver.outgoing import Outgoing, prepare
 from smtp_lab.deliver.send import send, send_test
 
 __all__ = (
     "AccessToken",
+    "Batch",
     "Checkup",
+    "Deliveries",
     "Delivery",
     "Diagnosis",
+    "Dsn",
     "Fetched",
     "LogIn",
+    "Outcome",
+    "Outgoing",
     "Recipient",
     "Stage",
     "Suggestion",
@@ -30,7 +39,9 @@ __all__ = (
     "fetch_recent",
     "log_in",
     "log_out",
+    "prepare",
     "provider_for",
     "send",
+    "send_many",
     "send_test",
 )

@@ -124,8 +124,11 @@ def diagnose(
 def _of_chain(chain: list[BaseException], provider: str | None, port: int | None) -> Diagnosis:
     readings: list[Reading] = []
     for error in chain:
-        if isinstance(error, DeliveryError) and isinstance(error.delivery.diagnosis, Diagnosis):
-            return error.delivery.diagnosis
+        known = getattr(error, "diagnosis", None)
+        if isinstance(error, DeliveryError):
+            known = error.delivery.diagnosis
+        if isinstance(known, Diagnosis):
+            return known
         if isinstance(error, InputError):
             return _of_input(error)
         readings += of_exception(error)

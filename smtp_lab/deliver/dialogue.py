@@ -11,15 +11,17 @@ from smtp_lab.deliver import sasl
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
+from smtp_lab.deliver.dsn import Dsn
 from smtp_lab.deliver.hush import hushed
 from smtp_lab.deliver.oauth import access_token, distrust
 from smtp_lab.deliver.oauth.token import TokenClaims
 from smtp_lab.deliver.outgoing import Outgoing
+from smtp_lab.deliver.terms import Terms, agree
 from smtp_lab.deliver.wire import Client
 from smtp_lab.errors import TokenError
 from smtp_lab.transcript import Mask, Transcript, printable
 
-__all__ = ("Entry", "deliver", "log_in", "mail_options", "mask_of")
+__all__ = ("Entry", "deliver", "log_in", "mask_of", "open_up")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Entry:
 
 
 @hushed
-def deliver(outgoing: Outgoing, account: Account, *, refresh: bool = False) -> Delivery:
+def deliver(
+    outgoing: Outgoing, account: Account, dsn: Dsn | None = None, *, refresh: bool = False
+) -> Delivery:
     """Hand *outgoing* to the server of *account*; whatever goes wrong is in the Delivery.
 
     With *refresh* a login by token gets a new token, also where one is kept.
@@ -89,9 +93,9 @@ def deliver(outgoing: Outgoing, account: Account, *, refresh: bool = False) -> D
     delivery = replace(delivery, token=entry.claims)
     client = Client(connection, transcript, mask)
     try:
-        client.begin()
-        log_in(client, account, entry)
-        delivery = _transact(client, outgoing, delivery, mask)
+        open_up(client, account, entry)
+        terms = agree(outgoing, client.esmtp_features, dsn)
+        delivery = _transact(client, terms, delivery, mask)
     except (OSError, UnicodeError, ValueError) as error:
         # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
         # gives a UnicodeError.
@@ -105,15 +109,27 @@ def deliver(outgoing: Outgoing, account: Account, *, refresh: bool = False) -> D
     except BaseException:  # Ctrl-C
         client.close()
         raise
-    stage = transcript.stage
     client.leave()
-    return replace(delivery, stage="quit" if delivery.ok else stage, tls=client.tls)
+    return replace(delivery, tls=client.tls)
 
 
 def mask_of(account: Account) -> Mask:
     """What hides the secrets of *account* that are known before a token is fetched."""
     profile = account.profile
     return Mask(profile.username, *(secret.reveal() for secret in profile.secrets.values()))
+
+
+def open_up(client: Client, account: Account, entry: Entry) -> None:
+    """Connect, encrypt and log in: everything before the first message.
+
+    Raises:
+        OSError: Whatever went wrong; the stage of the transcript says where.
+        UnicodeError: The host cannot be written for DNS.
+        ValueError: The server's challenge is no base64.
+    """
+    client.begin()
+    log_in(client, account, entry)
+    client.transcript.stage = "mail"
 
 
 def log_in(client: Client, account: Account, entry: Entry) -> None:
@@ -133,16 +149,16 @@ def log_in(client: Client, account: Account, entry: Entry) -> None:
         raise
 
 
-def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask) -> Delivery:
-    transcript = client.transcript
-    transcript.stage = "mail"
-    code, text = client.mail(outgoing.mail_from, mail_options(client, outgoing))
+def _transact(client: Client, terms: Terms, delivery: Delivery, mask: Mask) -> Delivery:
+    transcript, outgoing = client.transcript, terms.outgoing
+    to_mail, *to_rcpt = terms.commands
+    code, text = client.command(to_mail)
     if code // 100 != 2:
         raise smtplib.SMTPSenderRefused(code, text, outgoing.mail_from)
     transcript.stage = "rcpt"
     recipients: list[Recipient] = []
-    for address in outgoing.rcpt_to:
-        code, text = client.rcpt(address)
+    for address, command in zip(outgoing.rcpt_to, to_rcpt, strict=True):
+        code, text = client.command(command)
         said = _readable(text.decode("utf-8", "replace"), mask)
         recipients.append(Recipient(address, code // 100 == 2, code, said))
         if code == 421:  # RFC 5321 section 3.8: the server closes, so nobody is served
@@ -150,19 +166,26 @@ def _transact(client: Client, outgoing: Outgoing, delivery: Delivery, mask: Mask
             closed = (Recipient(each, False, code, said) for each in outgoing.rcpt_to)
             recipients = [refused.get(each.address, each) for each in closed]
             break
-    delivery = replace(delivery, recipients=tuple(recipients))
-    diagnosis = _of_refused(delivery, client.connection)
-    if not any(recipient.accepted for recipient in recipients):
-        return replace(delivery, diagnosis=diagnosis)
-    code, said = client.hand_over(outgoing.raw)
-    said = _readable(said, mask)
-    if code // 100 == 2:
-        return replace(delivery, reply=f"{code} {said}", diagnosis=diagnosis)
-    nobody = tuple(
-        replace(r, accepted=False, code=code, text=said) if r.accepted else r for r in recipients
+    first = next((r for r in recipients if not r.accepted), None)
+    diagnosis = _of_reply(first.code, first.text, client.connection) if first else None
+    reply = ""
+    if any(recipient.accepted for recipient in recipients):
+        code, said = client.hand_over(outgoing.raw)
+        said = _readable(said, mask)
+        reply = f"{code} {said}"
+        if code // 100 != 2:
+            recipients = [
+                Recipient(r.address, False, code, said) if r.accepted else r for r in recipients
+            ]
+            diagnosis = _of_reply(code, said, client.connection)
+    return replace(
+        delivery,
+        recipients=tuple(recipients),
+        raw=outgoing.raw,
+        stage=transcript.stage if diagnosis else "quit",
+        reply=reply,
+        diagnosis=diagnosis,
     )
-    found = _of_reply(code, said, client.connection)
-    return replace(delivery, reply=f"{code} {said}", recipients=nobody, diagnosis=found)
 
 
 def _can_part(error: Exception) -> bool:
@@ -172,30 +195,6 @@ def _can_part(error: Exception) -> bool:
     return isinstance(error, smtplib.SMTPException) and not isinstance(
         error, smtplib.SMTPServerDisconnected
     )
-
-
-def mail_options(client: Client, outgoing: Outgoing) -> list[str]:
-    """The parameters of MAIL FROM for *outgoing*, as far as the server knows them."""
-    options = []
-    if client.has_extn("size"):
-        options.append(f"SIZE={len(outgoing.raw)}")
-    if not outgoing.raw.isascii() and client.has_extn("8bitmime"):
-        options.append("BODY=8BITMIME")
-    if outgoing.utf8:
-        if not client.has_extn("smtputf8"):
-            raise smtplib.SMTPNotSupportedError(
-                "One or more source or delivery addresses require internationalized email support, "
-                "but the server does not advertise the required SMTPUTF8 capability"
-            )
-        client.command_encoding = "utf-8"
-        options.append("SMTPUTF8")
-    return options
-
-
-def _of_refused(delivery: Delivery, connection: SmtpConnection) -> Diagnosis | None:
-    for recipient in delivery.refused:
-        return _of_reply(recipient.code, recipient.text, connection)
-    return None
 
 
 def _of_reply(code: int, text: str, connection: SmtpConnection) -> Diagnosis:

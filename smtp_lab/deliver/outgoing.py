@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email import message_from_bytes
 from email.errors import MessageError
 from email.message import EmailMessage, Message
-from email.policy import SMTP, compat32
+from email.policy import SMTP, EmailPolicy, compat32
 from email.utils import format_datetime, getaddresses, make_msgid
+from functools import lru_cache
 from typing import Any
 
 from smtp_lab.compose.signature import sign
@@ -21,7 +22,28 @@ from smtp_lab.errors import InputError
 __all__ = ("Outgoing", "prepare")
 
 _LONE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
+_FIELD = re.compile(rb"([!-9;-~]+):(.*(?:\r\n[ \t].*)*)\r\n")  # RFC 5322 section 2.2
 _NUL = "holds a line break or another control character"
+
+
+# What folds to itself, in most mail every header: folding takes longer than all else here.
+_STANDING = {"1.0", "7bit", "8bit", "base64", "quoted-printable"} | {
+    f'text/{kind}; charset="utf-8"' for kind in ("plain", "html")
+}
+_EASY = re.compile(r"[\w.+-]+(?: [\w.+-]+)*|(?:[\w.+-]+ )*<?[\w.+-]+@[\w.-]+>?", re.ASCII)
+
+
+class _Written(EmailPolicy):
+    """Writes what `email.policy.SMTP` writes, and short plain headers without asking it."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if len(value) <= 50 and (value in _STANDING or _EASY.fullmatch(value)):
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_WRITTEN, _WRITTEN_UTF8 = _Written(linesep="\r\n"), _Written(linesep="\r\n", utf8=True)
+_OLD = compat32.clone(linesep="\r\n")
 
 
 @dataclass(frozen=True)
@@ -43,15 +65,19 @@ class Outgoing:
     @property
     def utf8(self) -> bool:
         """Whether the server must offer SMTPUTF8: an address is not ASCII."""
-        return not all(address.isascii() for address in (self.mail_from, *self.rcpt_to))
+        return not (self.mail_from.isascii() and "".join(self.rcpt_to).isascii())
 
     def to(self, recipients: tuple[str, ...]) -> Outgoing:
         """The same message for other envelope *recipients*."""
         return replace(self, rcpt_to=recipients)
 
+    def with_raw(self, raw: bytes) -> Outgoing:
+        """The same message, written as *raw*."""
+        return replace(self, raw=raw)
+
 
 def prepare(
-    message: Message[Any, Any], profile: Profile, to: tuple[str, ...] | None = None
+    message: Message[Any, Any], profile: Profile, to: str | Sequence[str] | None = None
 ) -> Outgoing:
     """Make *message* ready to leave through *profile*; the message itself is not changed.
 
@@ -60,37 +86,82 @@ def prepare(
     envelope comes from *to*, or from what the caller put into To, Cc and Bcc, never from
     parsing the finished text again.
 
+    Args:
+        message: An `email.message.EmailMessage`.
+        profile: Who sends.
+        to: Envelope recipients; by default everyone in To, Cc and Bcc.
+
+    Returns:
+        What `send_many` sends as it is, as often as wanted.
+
     Raises:
         InputError: There is no recipient, an address is bad, or a header would smuggle in another.
     """
     if not isinstance(message, Message):
         fix = "give an email.message.EmailMessage, as lab.render() makes"
         raise InputError.of("message", f"is a {type(message).__name__}", fix)
-    rcpt_to = _recipients(message) if to is None else to
-    sent = copy.deepcopy(message)
+    rcpt_to = _recipients(message) if to is None else check_addresses(to)
+    sent = copy.deepcopy(message) if profile.signature else _copy(message)
     del sent["Bcc"]
     del sent["Resent-Bcc"]
-    sender = parse_sender(profile.sender)
+    sender = _sender(profile.sender)
     if "From" not in sent:
-        sent["From"] = sender if isinstance(sent, EmailMessage) else str(sender)
+        sent["From"] = sender.header if isinstance(sent, EmailMessage) else sender.text
     if profile.reply_to and "Reply-To" not in sent:
         reply_to = parse_sender(profile.reply_to, "reply_to")
         sent["Reply-To"] = reply_to if isinstance(sent, EmailMessage) else str(reply_to)
     _place(sent, profile.recipients_as)
     if profile.signature:
         sign(sent, profile.signature)
+    # Written as they stand: parsing them again would cost as much as all the rest.
     if "Date" not in sent:
-        sent["Date"] = format_datetime(datetime.now(UTC))
-    if "Message-ID" not in sent:
-        sent["Message-ID"] = make_msgid(domain=sender.domain.encode("idna").decode() or "localhost")
-    mail_from = profile.address
-    in_headers = [str(v) for n in ("From", "To", "Cc", "Reply-To") for v in sent.get_all(n, [])]
-    utf8 = not all(map(str.isascii, (mail_from, *rcpt_to))) and not all(
-        map(str.isascii, in_headers)
-    )
-    raw = _as_bytes(sent, utf8=utf8)
+        sent.set_raw("Date", format_datetime(datetime.now(UTC)))
+    if "Message-ID" in sent:
+        message_id = str(sent["Message-ID"])
+    else:
+        sent.set_raw("Message-ID", message_id := make_msgid(domain=sender.domain))
+    mail_from = sender.address
+    raw = _as_bytes(sent, utf8=not "".join((mail_from, *rcpt_to)).isascii() and _beyond_ascii(sent))
     _check(raw, sent)
-    return Outgoing(mail_from, rcpt_to, raw, str(sent["Message-ID"]))
+    return Outgoing(mail_from, rcpt_to, raw, message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """Who sends, in the shapes that are wanted: the same for each of many messages."""
+
+    address: str
+    domain: str
+    header: Any
+    text: str
+
+
+@lru_cache(maxsize=64)
+def _sender(text: str) -> _Sender:
+    sender = parse_sender(text)
+    return _Sender(
+        address=sender.addr_spec,
+        domain=sender.domain.encode("idna").decode() or "localhost",
+        header=SMTP.header_factory("From", sender),
+        text=str(sender),
+    )
+
+
+def _beyond_ascii(message: Message[Any, Any]) -> bool:
+    """Whether an address in the headers is not ASCII."""
+    names = ("From", "To", "Cc", "Reply-To")
+    return not all(str(v).isascii() for name in names for v in message.get_all(name, []))
+
+
+def _copy(message: Message[Any, Any]) -> Message[Any, Any]:
+    """A copy whose headers can be changed, at every level; texts and files are shared."""
+    made = copy.copy(message)
+    # Deleting, be it nothing, gives the copy a list of headers of its own.
+    del made[" "]
+    payload: Any = message.get_payload()
+    if isinstance(payload, list):
+        made.set_payload([_copy(part) for part in payload])
+    return made
 
 
 def _place(sent: Message[Any, Any], header: str) -> None:
@@ -123,18 +194,15 @@ def _as_bytes(message: Message[Any, Any], *, utf8: bool) -> bytes:
     for name, value in message.raw_items():
         if "\0" in str(value):
             raise InputError.of(name, _NUL, "take it out")
-    policy = (
-        SMTP.clone(utf8=utf8)
-        if isinstance(message, EmailMessage)
-        else compat32.clone(linesep="\r\n")
-    )
+    policy = (_WRITTEN_UTF8 if utf8 else _WRITTEN) if isinstance(message, EmailMessage) else _OLD
     try:
         raw = message.as_bytes(policy=policy)
     except (ValueError, LookupError, AttributeError, MessageError) as error:
         raise InputError.of(
             "message", f"cannot be written as mail ({error})", "mend the header"
         ) from None
-    raw = _LONE.sub(b"\r\n", raw)
+    if not raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n"):
+        raw = _LONE.sub(b"\r\n", raw)
     return raw if raw.endswith(b"\r\n") else raw + b"\r\n"  # as DATA would add it
 
 
@@ -144,10 +212,11 @@ def _check(raw: bytes, message: Message[Any, Any]) -> None:
     Some Pythons turn an encoded word that decodes to a line break into a header of its own
     (CVE-2024-6923), and all turn some quoted names into a second address (gh-80222).
     """
-    written = message_from_bytes(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n", policy=compat32)
-    names = [name.lower() for name in written]
+    written = _fields(raw)
+    names = [name for name, _ in written]
     if names != [name.lower() for name in message]:
-        extra = next((n for n in names if n not in {k.lower() for k in message}), "a header twice")
+        known = {name.lower() for name in message}
+        extra = next((name for name in names if name not in known), "a header twice")
         raise InputError.of(
             "message",
             f"would carry {extra!r}, which nobody asked for",
@@ -159,14 +228,27 @@ def _check(raw: bytes, message: Message[Any, Any]) -> None:
         ]
         if not given:
             continue
-        found = [address for _, address in getaddresses(_written(written, name)) if address]
+        values = [value for key, value in written if key == name.lower()]
+        found = [address for value in values for address in _addresses(value)]
         if [a.lower() for a in found] != [a.lower() for a in given]:
             raise InputError.of(
                 name, "would name other addresses once written", "shorten the display name"
             )
 
 
-def _written(message: Message[Any, Any], name: str) -> list[str]:
-    """The values of the headers called *name* in what compat32 parsed, beyond ASCII too."""
-    found = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
-    return [value.encode("ascii", "surrogateescape").decode("utf-8", "replace") for value in found]
+@lru_cache(maxsize=256)
+def _addresses(value: str) -> tuple[str, ...]:
+    """The addresses a mail program finds in the header *value*."""
+    return tuple(address for _, address in getaddresses([value]) if address)
+
+
+def _fields(raw: bytes) -> list[tuple[str, str]]:
+    """Name, in lower case, and value of each header in *raw*, as any mail program reads them."""
+    found, at, end = [], 0, raw.find(b"\r\n\r\n") + 2
+    while at < end and (field := _FIELD.match(raw, at)) is not None:
+        name, value = field.groups()
+        found.append((name.decode("ascii").lower(), value.decode("utf-8", "replace").strip()))
+        at = field.end()
+    if at != end:
+        found.append(("a line that is no header", ""))
+    return found

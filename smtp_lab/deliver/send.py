@@ -15,19 +15,21 @@ from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver import dialogue, graph, tokens
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery
+from smtp_lab.deliver.dsn import Dsn
 from smtp_lab.deliver.outgoing import Outgoing, prepare
-from smtp_lab.errors import DeliveryError
+from smtp_lab.errors import DeliveryError, InputError
 
 __all__ = ("make_test", "note_test", "send", "send_test")
 
 
-def send(
+def send(  # noqa: PLR0913  # each is a choice of its own
     message: Message[Any, Any],
     *,
     profile: Profile | str | None = None,
     activity: str | None = None,
     to: str | Sequence[str] | None = None,
     book: ProfileBook | None = None,
+    dsn: Dsn | None = None,
 ) -> Delivery:
     """Send *message* through *profile*.
 
@@ -38,6 +40,7 @@ def send(
         activity: What the mail is about, see `ProfileBook.activities`.
         to: Envelope recipients; by default everyone in To, Cc and Bcc.
         book: Whose profiles and policy hold; by default the default book.
+        dsn: The reports the server is asked for; one that does not offer DSN gets no message.
 
     Returns:
         A Delivery whose `ok` is true.
@@ -48,8 +51,8 @@ def send(
         DeliveryError: The server did not take it for everyone; its `delivery` says why.
     """
     account = Account.of(profile, activity=activity, book=book)
-    outgoing = prepare(message, account.profile, check_addresses(to) if to is not None else None)
-    delivery = _deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account)
+    outgoing = prepare(message, account.profile, to)
+    delivery = _deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account, dsn=dsn)
     if not delivery.ok:
         raise DeliveryError(delivery)
     return delivery
@@ -106,10 +109,16 @@ def make_test(account: Account, recipients: tuple[str, ...]) -> Outgoing:
     return prepare(message, profile, recipients).to(account.allowed(recipients))
 
 
-def _deliver(outgoing: Outgoing, account: Account, *, refresh: bool = False) -> Delivery:
+def _deliver(
+    outgoing: Outgoing, account: Account, *, dsn: Dsn | None = None, refresh: bool = False
+) -> Delivery:
     if isinstance(account.connection, GraphConnection):
+        if dsn is not None:
+            raise InputError.of(
+                "dsn", "cannot be asked for through Microsoft Graph", "leave it out"
+            )
         return graph.deliver(outgoing, account, tokens.graph_tokens(account.profile, refresh))
-    return dialogue.deliver(outgoing, account, refresh=refresh)
+    return dialogue.deliver(outgoing, account, dsn, refresh=refresh)
 
 
 def _described(account: Account) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from smtp_lab.deliver.addresses import Address, is_address, resolve, way_to
 from smtp_lab.deliver.certificates import Tls
 from smtp_lab.deliver.checkup import Checkup, Stage
 from smtp_lab.deliver.diagnosis import diagnose
-from smtp_lab.deliver.dialogue import mail_options
 from smtp_lab.deliver.outgoing import Outgoing
+from smtp_lab.deliver.terms import Terms, agree
 from smtp_lab.deliver.wire import Client
 from smtp_lab.errors import InputError, TokenError
 from smtp_lab.transcript import Mask, Transcript
@@ -101,6 +101,7 @@ class Round:
         self.sent = False
         self._advice, self._log_in = advice, log_in
         self._outgoing = outgoing
+        self._terms: Terms
         order = _BEFORE if connection.security == "implicit" else STAGES
         self._order = order + (("data",) if send else ())
         last = "data" if send else until
@@ -304,7 +305,8 @@ class Round:
     def _mail(self, look: _Look) -> str:
         sent = self._mail_to_be
         self.transcript.stage = "mail"
-        code, text = self._client.mail(sent.mail_from, mail_options(self._client, sent))
+        self._terms = agree(sent, self._client.esmtp_features)
+        code, text = self._client.command(self._terms.commands[0])
         look.facts[sent.mail_from] = _reply(code, text)
         if code // 100 != 2:
             raise smtplib.SMTPSenderRefused(code, text, sent.mail_from)
@@ -313,8 +315,9 @@ class Round:
     def _rcpt(self, look: _Look) -> str:
         self.transcript.stage = "rcpt"
         refused: dict[str, tuple[int, bytes]] = {}
-        for address in self._mail_to_be.rcpt_to:
-            code, text = self._client.rcpt(address)
+        to = self._mail_to_be.rcpt_to
+        for address, command in zip(to, self._terms.commands[1:], strict=True):
+            code, text = self._client.command(command)
             look.facts[address] = _reply(code, text)
             if code // 100 != 2:
                 refused[address] = (code, text)
@@ -323,7 +326,7 @@ class Round:
         return f"A mail to {', '.join(self._mail_to_be.rcpt_to)} would be taken."
 
     def _data(self, look: _Look) -> str:
-        code, text = self._client.hand_over(self._mail_to_be.raw)
+        code, text = self._client.hand_over(self._terms.outgoing.raw)
         look.facts |= {"answer": f"{code} {text}", "Message-ID": self._mail_to_be.message_id}
         if code // 100 != 2:
             raise smtplib.SMTPDataError(code, text.encode())

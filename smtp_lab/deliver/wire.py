@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from smtp_lab.config import BasicAuth, OAuth2, SmtpConnection
 from smtp_lab.config.connection import is_loopback
@@ -119,7 +119,7 @@ class Client(smtplib.SMTP):
         self.transcript.add("*", f"connecting to {address or self.connection.endpoint}")
         patience = within or self.connection.connect_timeout
         where = (address or self.connection.host, self.connection.port)
-        self.sock = socket.create_connection(where, self._time_left(patience))
+        self.sock = _reach(*where, lambda: self._time_left(patience))
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -195,6 +195,11 @@ class Client(smtplib.SMTP):
         self.transcript.add("*", f"the server says of the token: {why}")
         return why
 
+    def command(self, line: bytes) -> tuple[int, bytes]:
+        """Say *line*, ended by CR LF, and give the answer."""
+        self.send(line)
+        return self.getreply()
+
     def hand_over(self, data: bytes) -> tuple[int, str]:
         """Send DATA and the message; give the server's final answer."""
         self.transcript.stage = "data"
@@ -204,7 +209,8 @@ class Client(smtplib.SMTP):
         if code != 354:
             return code, text.decode("utf-8", "replace")
         # RFC 5321 section 4.5.2: a line that begins with a dot gets a second one.
-        stuffed = re.sub(rb"(?m)^\.", b"..", data)
+        stuffed = data.replace(b"\n.", b"\n..")
+        stuffed = b"." + stuffed if stuffed[:1] == b"." else stuffed
         self.transcript.add("*", f"the message: {len(data):,} octets")
         with self._hiding():
             self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
@@ -215,6 +221,13 @@ class Client(smtplib.SMTP):
         except smtplib.SMTPResponseException as error:
             raise AnswerLostError("the answer has no end") from error
         return code, text.decode("utf-8", "replace")
+
+    def hand_on(self) -> tuple[socket.socket, bytes]:
+        """Give the open connection away: its socket, and what was read but not used."""
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("please run connect() first")
+        sock, self.sock = self.sock, None
+        return sock, bytes(self._buffer)
 
     def leave(self) -> None:
         """Say goodbye and close; a server that has hung up already is no matter."""
@@ -281,7 +294,7 @@ class Client(smtplib.SMTP):
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("please run connect() first")
         if not self._hidden:
-            self.transcript.add("C", self._mask(data.decode("utf-8", "replace").rstrip("\r\n")))
+            self.transcript.add("C", data.decode("utf-8", "replace").rstrip("\r\n"))
         self.sock.settimeout(self._time_left())
         try:
             self.sock.sendall(data)
@@ -289,11 +302,7 @@ class Client(smtplib.SMTP):
             raise self._lost(error) from error
 
     def putcmd(self, cmd: str, args: str = "") -> None:
-        # The case of smtplib's words depends on Python's version; here they stand as RFC 5321 has
-        # them.
-        word, colon, rest = args.partition(":")
-        if colon and word.upper() in ("FROM", "TO"):
-            args = f"{word.upper()}:{rest}"
+        # smtplib has some of its words in small letters; RFC 5321 shows them in capitals.
         super().putcmd(cmd.upper() if cmd.isalpha() else cmd, args)
 
     def getreply(self) -> tuple[int, bytes]:
@@ -302,7 +311,7 @@ class Client(smtplib.SMTP):
         while True:
             line = self._read_line()
             total += len(line)
-            self.transcript.add("S", self._mask(line.decode("utf-8", "replace").rstrip("\r\n")))
+            self.transcript.add("S", line.decode("utf-8", "replace").rstrip("\r\n"))
             code = _CODE.match(line)
             if code is None:
                 self.close()
@@ -365,3 +374,26 @@ class Client(smtplib.SMTP):
             yield
         finally:
             self._hidden = False
+
+
+def _reach(host: str, port: int, time_left: Callable[[], float]) -> socket.socket:
+    """Connect to the first address of *host* that answers, IPv6 or IPv4.
+
+    `socket.create_connection` would give each address the whole time again.
+    """
+    failure: OSError = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        sock: socket.socket | None = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            sock.settimeout(time_left())
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            if sock is not None:
+                sock.close()
+        else:
+            return sock
+    raise failure

@@ -53,7 +53,9 @@ class Transcript:
         """Record one line at the current `stage`, now; without `mask`, *text* is masked already."""
         at = time.perf_counter() - self._begin
         text = self.mask(text) if self.mask else text
-        self._lines.append(Line(direction, printable(text), self.stage, at, self.tls))
+        plain = text.isascii() and text.isprintable()  # nearly every line is
+        shown = text if plain else printable(text)
+        self._lines.append(Line(direction, shown, self.stage, at, self.tls))
         if self.mask and direction == "S":
             self._mask_across(self.mask)
 

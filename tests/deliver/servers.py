@@ -120,11 +120,12 @@ class Server:
         connections: How many there were.
     """
 
-    def __init__(self, script) -> None:
+    def __init__(self, script, host: str = "127.0.0.1") -> None:
         self._script = script
         self.heard: list[bytes] = []
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self._listener.settimeout(0.05)
         self.port = self._listener.getsockname()[1]
         self._ending = False

@@ -558,3 +558,58 @@ class TestOneConnection:
         delivery = lab.send(message, profile=sink.profile())
         assert len(delivery.raw) > 9_000_000
         assert sink.inbox[-1].raw == delivery.raw
+
+
+HEADERS = st.dictionaries(
+    st.sampled_from(["Subject", "X-Note", "Comments", "Keywords"]),
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=80)
+    | st.sampled_from(
+        ["a@b.example", "1.0", "base64", "J. Doe <j@b.example>", " x", "x ", "=?utf-8?q?a?="]
+    ),
+)
+PEOPLE = st.sampled_from(
+    [
+        "bob@example.org",
+        "Bob <bob@example.org>",
+        "J. Doe <j.d@example.org>",
+        '"Doe, J" <j@example.org>',
+        "Jörg <j@example.org>",
+        "a@example.org, b@example.org",
+        "A very long name that has to be folded somewhere <a-very-long-address@example.org>",
+    ]
+)
+
+
+class TestWriting:
+    @given(HEADERS, PEOPLE, st.booleans())
+    def test_short_headers_are_written_as_the_standard_library_writes_them(self, headers, to, html):
+        """What is not folded by the library is octet by octet what the library would have made."""
+        message = EmailMessage()
+        for name, value in headers.items():
+            message[name] = value
+        message["To"], message["From"] = to, "Ann Example <ann@example.com>"
+        message["Date"], message["Message-ID"] = (
+            "Sat, 21 Nov 2026 12:00:00 +0000",
+            "<1@example.com>",
+        )
+        message.set_content("hi\n")
+        if html:
+            message.add_alternative("<p>hi</p>", subtype="html")
+            message.set_boundary("=edge=")
+        assert prepare(message, ANN).raw == message.as_bytes(policy=SMTP)
+
+    def test_the_message_stays_as_it_was_at_every_level(self):
+        """Neither boundaries nor headers of the parts are changed, and an attached Bcc stays."""
+        inner = a_message(Bcc="eve@example.org")
+        message = a_message()
+        message.add_alternative("<p>hi</p>", subtype="html")
+        message.add_attachment(inner)
+
+        def look(part):
+            parts = part.get_payload() if part.is_multipart() else ()
+            return (list(part.raw_items()), [look(one) for one in parts])
+
+        before = look(message)
+        made = prepare(message, ANN)
+        assert look(message) == before
+        assert b"eve@example.org" in made.raw

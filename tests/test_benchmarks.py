@@ -1,0 +1,29 @@
+"""The benchmarks run; what they measure is nobody's promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support import need
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_delivery_is_measured(monkeypatch):
+    """A small run ends with the three ratios its goals are about."""
+    monkeypatch.setenv("PATH", "/usr/sbin", prepend=":")
+    need("smtp-sink", "on Debian and Ubuntu: apt-get install postfix")
+    command = [sys.executable, str(ROOT / "benchmarks" / "delivery.py")]
+    done = subprocess.run(
+        [*command, "--messages", "80", "--rounds", "1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("smtp-source", "send_many, prepared", "smtplib, four threads", "one by one: send"):
+        assert f"\n{row}" in done.stdout
+    assert done.stdout.count("(goal: ") == 3
