@@ -1,36 +1,29 @@
-"""The doctor at Microsoft Graph: whether its two hosts can be reached and are who they should be.
-
-Tokens and the mailbox are left to a test mail: they cost a login.
-"""
+"""The doctor at Microsoft Graph: its two hosts, and whether there is a token to be had."""
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from smtp_lab.config import Advice, GraphConnection, Profile, ProfileBook, SmtpConnection
+from smtp_lab.config.connection import LOGINS
 from smtp_lab.deliver.checkup import Checkup, Stage
+from smtp_lab.deliver.oauth import access_token
 from smtp_lab.deliver.stages import Round
+from smtp_lab.errors import InputError, TokenError
 from smtp_lab.transcript import Mask, Transcript
 
 __all__ = ("on_graph",)
 
-LOGIN = {
-    "global": "login.microsoftonline.com",
-    "us-government": "login.microsoftonline.us",
-    "china": "login.partner.microsoftonline.cn",
-}
-"""Hosts tokens come from by cloud, with a port where it is not 443
-(learn.microsoft.com/entra/identity-platform/authentication-national-cloud)."""
-
 PORT = 443
 _STAGES = ("name", "address", "tcp", "tls", "certificate")
-_LEFT = ("token", "send")
+_MOST = "the mailbox is left to a test mail, which shows whether the token opens it"
 
 
 def on_graph(profile: Profile, book: ProfileBook) -> Checkup:
-    """Reach the host tokens come from and that of Microsoft Graph; nothing is asked of them.
+    """Reach the host tokens come from and that of Microsoft Graph, and get a token.
 
     Raises:
         InputError: There were too many tests.
@@ -41,7 +34,7 @@ def on_graph(profile: Profile, book: ProfileBook) -> Checkup:
     mask = Mask(connection.user, *(secret.reveal() for secret in profile.secrets.values()))
     stages: list[Stage] = []
     transcript = Transcript()
-    for where in (LOGIN[connection.cloud], connection.endpoint):
+    for where in (LOGINS[connection.cloud], connection.endpoint):
         host, _, port = where.partition(":")
         https = SmtpConnection(
             host=host,
@@ -56,9 +49,27 @@ def on_graph(profile: Profile, book: ProfileBook) -> Checkup:
     failed = next((n for n, stage in enumerate(stages) if stage.state == "failed"), None)
     if failed is not None and _proxy():
         stages[failed] = replace(stages[failed], advice=(_ON_PROXY,))
-    why = "The doctor logs in at no web service; a test mail shows whether it works."
-    stages += [Stage(name, "skipped", why, advice=_advice(profile, name)) for name in _LEFT]
+    stages.append(_token(profile, transcript, reached=failed is None))
+    why = f"Nothing is sent; {_MOST}."
+    stages.append(Stage("send", "skipped", why, advice=_advice(profile, "send")))
     return Checkup(profile.name, connection.endpoint, tuple(stages), transcript)
+
+
+def _token(profile: Profile, transcript: Transcript, *, reached: bool) -> Stage:
+    advice = _advice(profile, "token")
+    if not reached:
+        why = "It did not come to that: one of the hosts was not reached."
+        return Stage("token", "skipped", why, advice=advice)
+    begun = time.perf_counter()
+    try:
+        token = access_token(profile, refresh=True, transcript=transcript)
+        facts = token.claims.facts
+        stage = Stage("token", "passed", "There is a token for Graph.", facts=facts)
+    except TokenError as error:
+        stage = Stage("token", "failed", str(error), diagnosis=error.diagnosis)
+    except InputError as error:
+        stage = Stage("token", "failed", str(error))
+    return replace(stage, seconds=time.perf_counter() - begun, advice=advice)
 
 
 def _advice(profile: Profile, stage: str) -> tuple[Advice, ...]:

@@ -122,6 +122,7 @@ class Client(smtplib.SMTP):
         self.sock = _reach(*where, lambda: self._time_left(patience))
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.transcript.add("*", f"connected to {self.sock.getpeername()[0]}")
 
     def encrypt(self) -> None:
         """Encrypt as the connection's security has it: from the first byte, or with STARTTLS."""

@@ -13,13 +13,14 @@ from contextlib import ExitStack
 import pytest
 from deliver import servers
 from deliver.servers import PASSWORD, Server, certificate, polite, profile
+from deliver.tokens import GOOD, TENANT, TokenEndpoint
 
 import smtp_lab as lab
 from smtp_lab import InputError, Policy
 from smtp_lab.config import connection as connections
 from smtp_lab.config.builtin import announced
 from smtp_lab.config.providers import provider_at
-from smtp_lab.deliver import graph_stages, offers
+from smtp_lab.deliver import offers
 from smtp_lab.deliver import other_ways as module
 from smtp_lab.deliver.other_ways import MAIL_PORTS, other_ways
 from smtp_lab.deliver.stages import STAGES
@@ -702,6 +703,13 @@ class TestShowing:
         assert b64encode(PASSWORD.encode()).decode().casefold() not in seen.casefold()
 
 
+REFUSED = {
+    "error": "invalid_client",
+    "error_description": "AADSTS7000215: Invalid client secret provided. Trace ID: 1",
+    "error_codes": [7000215],
+}
+
+
 class TestGraph:
     @pytest.fixture
     def account(self):
@@ -710,32 +718,40 @@ class TestGraph:
         )
         return lab.Profile(name="g", sender="ann@example.com", connection=connection)
 
-    def test_both_hosts_are_reached(self, account, monkeypatch):
-        """The two hosts are reached and checked; nothing is said to them, and the rest is skipped."""
+    @pytest.mark.parametrize("answer", [(200, GOOD), (401, REFUSED)])
+    def test_both_hosts_are_reached_and_a_token_is_had(self, account, monkeypatch, answer):
+        """The hosts are checked and a token is asked for once; nothing is said to Graph itself."""
+        tenant = account.connection.replace(tenant_id=TENANT, client_secret=PASSWORD)
         script = polite(tls=certificate("localhost"), implicit=True)
-        with Server(script) as login, Server(script) as graph:
-            monkeypatch.setitem(graph_stages.LOGIN, "global", f"localhost:{login.port}")
+        with TokenEndpoint(answer) as login, Server(script) as graph:
+            monkeypatch.setitem(connections.LOGINS, "global", login.host)
             monkeypatch.setitem(connections.CLOUDS, "global", f"localhost:{graph.port}")
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", profile(25).connection.ca_file)
-            checkup = lab.doctor(account)
-        assert checkup.ok
+            checkup = lab.doctor(account.replace(connection=tenant))
         assert [stage.name for stage in checkup] == [
             *["name", "address", "tcp", "tls", "certificate"] * 2,
             "token",
             "send",
         ]
         assert {stage.state for stage in checkup.stages[:10]} == {"passed"}
-        assert {stage.state for stage in checkup.stages[10:]} == {"skipped"}
-        assert {s.endpoint for s in checkup.stages[:5]} == {f"localhost:{login.port}"}
+        assert {s.endpoint for s in checkup.stages[:5]} == {login.host}
         assert {s.endpoint for s in checkup.stages[5:10]} == {f"localhost:{graph.port}"}
-        assert login.heard == graph.heard == []
+        assert graph.heard == []
+        assert len(login.forms) == 1
+        assert checkup.ok is (answer[0] == 200)
+        if checkup.ok:
+            assert checkup["token"].facts["Tenant"] == TENANT
+        else:
+            assert (checkup.failed_at, checkup.failed.diagnosis.known) == ("token", True)
+            assert "AADSTS7000215" in checkup.failed.diagnosis.raw
         assert PASSWORD not in everything(checkup)
+        assert GOOD["access_token"] not in everything(checkup)
 
     def test_a_host_that_is_not_reached(self, account, monkeypatch):
         """What fails fails at its host, and a proxy in the environment is mentioned."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-        monkeypatch.setitem(graph_stages.LOGIN, "global", f"127.0.0.1:{port}")
+        monkeypatch.setitem(connections.LOGINS, "global", f"127.0.0.1:{port}")
         monkeypatch.setitem(connections.CLOUDS, "global", f"127.0.0.1:{port}")
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com:3128")
         checkup = lab.doctor(account)
