@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from smtp_lab.config import Advice, GraphConnection, Profile, ProfileBook, SmtpConnection
 from smtp_lab.config.connection import LOGINS
 from smtp_lab.deliver.checkup import Checkup, Stage
+from smtp_lab.deliver.http import authorities
 from smtp_lab.deliver.oauth import access_token
 from smtp_lab.deliver.stages import Round
 from smtp_lab.errors import InputError, TokenError
@@ -40,7 +40,7 @@ def on_graph(profile: Profile, book: ProfileBook) -> Checkup:
             host=host,
             port=int(port or PORT),
             security="implicit",
-            ca_file=_authorities(),
+            ca_file=authorities(),
             timeout=connection.timeout,
         )
         its_round = Round(profile, https, until="certificate", mask=mask, transcript=transcript)
@@ -75,12 +75,6 @@ def _token(profile: Profile, transcript: Transcript, *, reached: bool) -> Stage:
 def _advice(profile: Profile, stage: str) -> tuple[Advice, ...]:
     at_login = ("connection.password", "connection.client_secret")
     return tuple(a for a in profile.advice() if (a.field in at_login) == (stage == "token"))
-
-
-def _authorities() -> str | None:
-    """The PEM file that requests would use; None for the system's authorities."""
-    given = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
-    return next((path for path in given if path and Path(path).is_file()), None)
 
 
 def _proxy() -> bool:

@@ -11,14 +11,15 @@ import logging
 import math
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from json import loads
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smtp_lab.config.paths import expanded
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import MASK
 
@@ -72,21 +73,33 @@ class NoAnswerError(OSError):
 
 
 def authorities() -> str:
-    """The PEM file of the authorities that are trusted.
+    """The PEM file, or folder, of the authorities that are trusted.
 
     It is the one ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or ``SSL_CERT_FILE`` names, in this
     order, else certifi's.
 
     Raises:
-        InputError: The variable names something else than a file or folder.
+        InputError: What the variable names cannot be used.
     """
     import certifi
 
     for name in _VARIABLES:
-        if given := os.environ.get(name):
-            if not Path(given).exists():
-                raise InputError.of(name, f"{given} is not there", "name a PEM file, or unset it")
-            return given
+        if not (given := os.environ.get(name)):
+            continue
+        path = expanded(given)
+        reason = ""
+        try:
+            if path.is_dir() and name != "SSL_CERT_FILE":
+                return str(path)
+            path.read_bytes()
+            ssl.create_default_context(cafile=path)
+        except ssl.SSLError:
+            reason = f"{given} holds no certificate"
+        except OSError as error:
+            reason = f"{given} cannot be read ({error.strerror})"
+        if reason:
+            raise InputError.of(name, reason, "name a PEM file of authorities, or unset it")
+        return str(path)
     return certifi.where()
 
 
@@ -193,6 +206,8 @@ class Web:
                 whole += piece
                 if len(whole) > limit:
                     raise _TooLongError(f"the answer is longer than {limit:,} octets")
+            if time.monotonic() >= self._end:  # cut off: it only looks as if that were all
+                raise TimeoutError("timed out")
             return Answer(
                 status=response.status_code,
                 reason=str(response.reason or ""),

@@ -167,7 +167,9 @@ class TestTrust:
     def test_a_file_that_is_not_there_is_a_sentence(self, monkeypatch):
         """The variable is named, not a library's traceback."""
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
-        with pytest.raises(InputError, match=r"^REQUESTS_CA_BUNDLE: /nowhere/ca\.pem is not there"):
+        with pytest.raises(
+            InputError, match=r"^REQUESTS_CA_BUNDLE: /nowhere/ca\.pem cannot be read"
+        ):
             Web(5)
 
 
