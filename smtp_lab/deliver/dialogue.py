@@ -17,7 +17,7 @@ from smtp_lab.deliver.oauth import access_token, distrust
 from smtp_lab.deliver.oauth.token import TokenClaims
 from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.deliver.terms import Terms, agree
-from smtp_lab.deliver.wire import Client
+from smtp_lab.deliver.wire import AnswerLostError, Client
 from smtp_lab.errors import TokenError
 from smtp_lab.transcript import Mask, Transcript, printable
 
@@ -92,10 +92,11 @@ def deliver(
     mask = entry.mask
     delivery = replace(delivery, token=entry.claims)
     client = Client(connection, transcript, mask)
+    heard: list[Recipient] = []
     try:
         open_up(client, account, entry)
         terms = agree(outgoing, client.esmtp_features, dsn)
-        delivery = _transact(client, terms, delivery, mask)
+        delivery = _transact(client, terms, delivery, mask, heard)
     except (OSError, UnicodeError, ValueError) as error:
         # smtplib's, ssl's and socket's errors all are OSErrors; a host that IDNA cannot encode
         # gives a UnicodeError.
@@ -105,7 +106,15 @@ def deliver(
         if _can_part(error):
             client.leave()
         client.close()
-        return replace(delivery, stage=stage, diagnosis=found, tls=client.tls)
+        refused = {r.address: r for r in heard if not r.accepted}
+        return replace(
+            delivery,
+            recipients=tuple(refused.get(r.address, r) for r in delivery.recipients),
+            stage=stage,
+            diagnosis=found,
+            unknown=isinstance(error, AnswerLostError),
+            tls=client.tls,
+        )
     except BaseException:  # Ctrl-C
         client.close()
         raise
@@ -149,14 +158,16 @@ def log_in(client: Client, account: Account, entry: Entry) -> None:
         raise
 
 
-def _transact(client: Client, terms: Terms, delivery: Delivery, mask: Mask) -> Delivery:
+def _transact(
+    client: Client, terms: Terms, delivery: Delivery, mask: Mask, recipients: list[Recipient]
+) -> Delivery:
+    """Hand the message over; *recipients* has what was said of each, also when it fails."""
     transcript, outgoing = client.transcript, terms.outgoing
     to_mail, *to_rcpt = terms.commands
     code, text = client.command(to_mail)
     if code // 100 != 2:
         raise smtplib.SMTPSenderRefused(code, text, outgoing.mail_from)
     transcript.stage = "rcpt"
-    recipients: list[Recipient] = []
     for address, command in zip(outgoing.rcpt_to, to_rcpt, strict=True):
         code, text = client.command(command)
         said = _readable(text.decode("utf-8", "replace"), mask)

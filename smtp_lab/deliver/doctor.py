@@ -19,6 +19,7 @@ from smtp_lab.deliver.checkup import Checkup
 from smtp_lab.deliver.dialogue import Entry, log_in, mask_of
 from smtp_lab.deliver.dns_checks import Names, domain_stages
 from smtp_lab.deliver.graph_stages import on_graph
+from smtp_lab.deliver.hush import hushed
 from smtp_lab.deliver.other_ways import with_others
 from smtp_lab.deliver.send import make_test, note_test
 from smtp_lab.deliver.stages import STAGES, Round
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ("doctor",)
 
 
+@hushed
 def doctor(  # noqa: PLR0913  # all but the first by name
     profile: Profile | str | None = None,
     *,

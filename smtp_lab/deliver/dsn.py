@@ -66,3 +66,14 @@ class Dsn:
 def _xtext(text: str) -> str:
     """*text* as RFC 3461 section 4 writes it."""
     return _ESCAPED.sub(lambda found: f"+{ord(found[0]):02X}", text)
+
+
+def check_dsn(dsn: object) -> None:
+    """Refuse what is neither a `Dsn` nor None.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if dsn is not None and not isinstance(dsn, Dsn):
+        fix = 'give one such as smtp_lab.Dsn(notify=("failure",))'
+        raise InputError.of("dsn", f"is a {type(dsn).__name__}, not a Dsn", fix)

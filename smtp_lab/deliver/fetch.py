@@ -10,6 +10,7 @@ from smtp_lab.config import GraphConnection, Profile, ProfileBook
 from smtp_lab.deliver import graph, tokens
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.graph import Fetched
+from smtp_lab.deliver.hush import hushed
 from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:  # SQLAlchemy is not needed for sending
@@ -20,6 +21,7 @@ __all__ = ("fetch_recent",)
 _MOST = 1_000
 
 
+@hushed
 def fetch_recent(  # noqa: PLR0913  # what is looked for has these parts
     profile: Profile | str | None = None,
     *,

@@ -133,6 +133,9 @@ def key_of(
     Its Message-ID where it came with one, else a digest of its place and content; what is made
     anew each time (Date, boundaries, ids of parts) counts for nothing.
     """
+    if isinstance(message, Outgoing) and not message.named:
+        problem = f"cannot know messages[{number}] again: it was prepared without a Message-ID"
+        raise InputError.of("journal", problem, "set one before prepare()")
     given = (
         message.message_id if isinstance(message, Outgoing) else str(message["Message-ID"] or "")
     )

@@ -50,6 +50,7 @@ class Link:
         self.opening = opening
         self.offers = client.esmtp_features
         self.timeout = client.connection.timeout
+        self.whole = client.connection.total_timeout or self.timeout * _WHOLE
         self.served = 0
         self.retiring = False
         self.left_at = 0.0
@@ -128,7 +129,7 @@ class Link:
             return False
         since = max(self.pipeline.answered_at, self._moved_at)
         begun = self.pipeline.open[0].begun if self.pipeline.open else since
-        return now > since + self.timeout or now > begun + self.timeout * _WHOLE
+        return now > since + self.timeout or now > begun + self.whole
 
     def leave(self) -> None:
         """Say goodbye; the connection is closed when the server has answered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -9,15 +10,17 @@ from collections.abc import Callable, Iterable
 from email.message import Message
 from typing import Any, Self
 
-from smtp_lab.config import GraphConnection, Profile, ProfileBook
+from smtp_lab.config import GraphConnection, OAuth2, Profile, ProfileBook
 from smtp_lab.deliver.account import Account
-from smtp_lab.deliver.dsn import Dsn
+from smtp_lab.deliver.dialogue import Entry
+from smtp_lab.deliver.dsn import Dsn, check_dsn
 from smtp_lab.deliver.job import Job
 from smtp_lab.deliver.journal import Journal, key_of
 from smtp_lab.deliver.outcome import Deliveries
 from smtp_lab.deliver.outgoing import Outgoing, prepare
 from smtp_lab.deliver.pump import Plan, Pump
-from smtp_lab.errors import InputError, Problem, SendingInterrupted
+from smtp_lab.errors import InputError, Problem, SendingInterrupted, TokenError
+from smtp_lab.transcript import Transcript
 
 __all__ = ("Batch", "send_many")
 
@@ -72,8 +75,11 @@ class Batch:
         dsn: Dsn | None = None,
         journal: str | os.PathLike[str] | None = None,
     ) -> None:
-        _check("connections", connections, 1, 100)
-        _check("retries", retries, 0, 10)
+        _check("connections", connections, 1, 100, whole=True)
+        _check("retries", retries, 0, 10, whole=True)
+        check_dsn(dsn)
+        if journal is not None and not isinstance(journal, str | os.PathLike):
+            raise InputError.of("journal", f"is a {type(journal).__name__}", "give a path")
         _check("pause", pause, 0, 3600)
         self._account = Account.of(profile, activity=activity, book=book)
         if isinstance(self._account.connection, GraphConnection):
@@ -138,6 +144,9 @@ class Batch:
         """
         if self.running:
             raise InputError.of("batch", "is running", "wait for it with wait(), or stop() it")
+        if isinstance(self._account.smtp.auth, OAuth2):
+            with contextlib.suppress(TokenError):  # the outcomes tell
+                Entry.of(self._account, Transcript())
         journal = Journal(self._journal_path) if self._journal_path is not None else None
         if journal is not None:
             self._recall(journal)
@@ -256,16 +265,20 @@ def _follow(batch: Batch, progress: Callable[[int, int], object] | None) -> Deli
         return batch.wait()
     except KeyboardInterrupt:
         batch.stop()
-        batch.wait()
+        with contextlib.suppress(KeyboardInterrupt):  # once is enough
+            batch.wait()
         raise SendingInterrupted(batch) from None
     except BaseException:
         batch.stop()  # progress failed
+        batch.wait()
         raise
 
 
 def _jobs(
     messages: Iterable[Message[Any, Any] | Outgoing], account: Account, *, keyed: bool
 ) -> list[Job]:
+    if not isinstance(messages, Iterable):
+        raise InputError.of("messages", f"is a {type(messages).__name__}", "give a list of them")
     if isinstance(messages, Message | Outgoing | str | bytes):
         raise InputError.of("messages", "is a single one", "give a list, or use lab.send()")
     jobs: list[Job] = []
@@ -287,6 +300,8 @@ def _jobs(
     return jobs
 
 
-def _check(name: str, value: float, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise InputError.of(name, f"{value!r} is not between {least} and {most}", "give a number")
+def _check(name: str, value: float, least: int, most: int, *, whole: bool = False) -> None:
+    kinds = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
+        fix = "give a whole number" if whole else "give a number"
+        raise InputError.of(name, f"{value!r} is not between {least} and {most}", fix)

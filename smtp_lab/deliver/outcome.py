@@ -217,7 +217,7 @@ class Deliveries(Sequence[Outcome]):
         named = ", ".join(f"{count:,} {state}" for state, count in counts.items())
         how = f"{'stopped' if self.stopped else 'ended'} after {self.seconds:.2f} s"
         why = f" {self.diagnosis}" if self.diagnosis else ""
-        return f"{total:,} messages to {self.endpoint}, {how}: {named}.{why}"
+        return f"{total:,} message{'s' * (total != 1)} to {self.endpoint}, {how}: {named}.{why}"
 
     def to_frame(self) -> pd.DataFrame:
         """One row a message and recipient.

@@ -55,12 +55,14 @@ class Outgoing:
         rcpt_to: Envelope recipients, in order, without repeats.
         raw: The message, every line ended by CR LF.
         message_id: Its Message-ID.
+        named: Whether it came with a Message-ID of its own.
     """
 
     mail_from: str
     rcpt_to: tuple[str, ...]
     raw: bytes
     message_id: str
+    named: bool = False
 
     @property
     def utf8(self) -> bool:
@@ -105,7 +107,8 @@ def prepare(
     del sent["Bcc"]
     del sent["Resent-Bcc"]
     sender = _sender(profile.sender)
-    if "From" not in sent:
+    if not str(sent["From"] or "").strip():
+        del sent["From"]
         sent["From"] = sender.header if isinstance(sent, EmailMessage) else sender.text
     if profile.reply_to and "Reply-To" not in sent:
         reply_to = parse_sender(profile.reply_to, "reply_to")
@@ -116,14 +119,15 @@ def prepare(
     # Written as they stand: parsing them again would cost as much as all the rest.
     if "Date" not in sent:
         sent.set_raw("Date", format_datetime(datetime.now(UTC)))
-    if "Message-ID" in sent:
+    named = "Message-ID" in sent
+    if named:
         message_id = str(sent["Message-ID"])
     else:
         sent.set_raw("Message-ID", message_id := make_msgid(domain=sender.domain))
     mail_from = sender.address
     raw = _as_bytes(sent, utf8=not "".join((mail_from, *rcpt_to)).isascii() and _beyond_ascii(sent))
     _check(raw, sent)
-    return Outgoing(mail_from, rcpt_to, raw, message_id)
+    return Outgoing(mail_from, rcpt_to, raw, message_id, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ def _as_bytes(message: Message[Any, Any], *, utf8: bool) -> bytes:
     policy = (_WRITTEN_UTF8 if utf8 else _WRITTEN) if isinstance(message, EmailMessage) else _OLD
     try:
         raw = message.as_bytes(policy=policy)
-    except (ValueError, LookupError, AttributeError, MessageError) as error:
+    except (ValueError, LookupError, AttributeError, MessageError, RecursionError) as error:
         raise InputError.of(
             "message", f"cannot be written as mail ({error})", "mend the header"
         ) from None

@@ -166,7 +166,7 @@ class Pipeline:
             self.over = "SMTPResponseException: (500, 'Line too long.')"
             return
         if not code.isdigit() or mark not in (b" ", b"-", b"\r", b""):
-            self._rubbish(f"no reply code in {line[:80]!r}")
+            self._rubbish(f"no reply code in {line!r}")
             return
         if mark == b"-":
             self._lines.append(line)
@@ -183,7 +183,7 @@ class Pipeline:
             if code == 421:
                 self.over = "SMTPServerDisconnected: Connection unexpectedly closed"
                 return
-            self._rubbish(f"an answer to nothing: {said[:80]!r}")
+            self._rubbish(f"an answer to nothing: {said!r}")
             return
         self.answered_at = self.now
         kind, transaction = self._waiting.popleft()
@@ -198,7 +198,7 @@ class Pipeline:
     def _on_mail(self, transaction: Transaction, reply: Reply) -> None:
         transaction.mail = reply
         if reply[0] // 100 not in (2, 4, 5):
-            self._rubbish(f"not an answer to MAIL: {reply[1][:80]!r}")
+            self._rubbish(f"not an answer to MAIL: {reply[1]!r}")
         elif reply[0] == 421:
             self._finish(transaction)
         elif not self._grouped:
@@ -210,7 +210,7 @@ class Pipeline:
     def _on_rcpt(self, transaction: Transaction, reply: Reply) -> None:
         transaction.rcpt.append(reply)
         if reply[0] // 100 not in (2, 4, 5):
-            self._rubbish(f"not an answer to RCPT: {reply[1][:80]!r}")
+            self._rubbish(f"not an answer to RCPT: {reply[1]!r}")
         elif reply[0] == 421:
             self._finish(transaction)
         elif not self._grouped:
@@ -230,13 +230,13 @@ class Pipeline:
             self._clear = True
             self._finish(transaction)
         else:
-            self._rubbish(f"not an answer to DATA: {reply[1][:80]!r}")
+            self._rubbish(f"not an answer to DATA: {reply[1]!r}")
 
     def _on_end(self, transaction: Transaction, reply: Reply) -> None:
         early = self.sent < transaction.end_at
         if reply[0] // 100 not in (2, 4, 5) or (early and reply[0] // 100 == 2):
             # Nobody can have taken a message whose end has not left this machine.
-            self._rubbish(f"not an answer to the message: {reply[1][:80]!r}")
+            self._rubbish(f"not an answer to the message: {reply[1]!r}")
             return
         transaction.end = reply
         self._finish(transaction)

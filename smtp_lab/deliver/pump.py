@@ -28,6 +28,7 @@ from smtp_lab.transcript import Mask, Transcript
 
 __all__ = ("Plan", "Pump")
 
+_CUT_SHORT = "SMTPServerDisconnected: Connection unexpectedly closed: the batch was cut short"
 _TICK = 0.25  # seconds between two looks at the clock
 
 
@@ -140,7 +141,10 @@ class Pump:
             for arrived in self._arrived:
                 if isinstance(arrived, Link):
                     arrived.close()
-            for link in self._links:
+            # Whatever ended it: what had been handed over must not count as unsent.
+            for link in tuple(self._links):
+                with contextlib.suppress(Exception):
+                    self._drop(link, _CUT_SHORT)
                 link.close()
             if self._journal is not None:
                 self._journal.sync()

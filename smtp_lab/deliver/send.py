@@ -15,7 +15,7 @@ from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver import dialogue, graph, tokens
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery
-from smtp_lab.deliver.dsn import Dsn
+from smtp_lab.deliver.dsn import Dsn, check_dsn
 from smtp_lab.deliver.outgoing import Outgoing, prepare
 from smtp_lab.errors import DeliveryError, InputError
 
@@ -50,6 +50,7 @@ def send(  # noqa: PLR0913  # each is a choice of its own
             opened.
         DeliveryError: The server did not take it for everyone; its `delivery` says why.
     """
+    check_dsn(dsn)
     account = Account.of(profile, activity=activity, book=book)
     outgoing = prepare(message, account.profile, to)
     delivery = _deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account, dsn=dsn)

@@ -14,6 +14,7 @@ from typing import Literal
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.pipeline import Entry
 from smtp_lab.transcript import Line, Mask, Transcript, printable
+from smtp_lab.transcript.record import masked_together
 
 __all__ = ("Failure", "Opening", "Trail")
 
@@ -46,7 +47,8 @@ class Opening:
         found = self._texts.get(said)
         if found is None:
             lines = said.decode("utf-8", "replace").split("\n")
-            found = self.mask("\n".join([line[4:].strip() for line in lines]))
+            masked = self.mask("\n".join([line[4:].strip() for line in lines]))
+            found = "\n".join(map(printable, masked.split("\n")))
             if len(self._texts) < _MOST_TEXTS:  # what a server says to RCPT is mostly the same
                 self._texts[said] = found
         return found
@@ -116,5 +118,6 @@ def _lines(trails: Sequence[Trail], start: float) -> Iterator[Line]:
             at, note = trail.log[0][0], f"{trail.before} messages before this one"
             yield Line("*", note, "mail", at - start, opening.tls)
         for at, who, stage, octets in trail.log:
-            for text in octets.decode("utf-8", "replace").splitlines():
-                yield Line(who, printable(opening.mask(text)), stage, at - start, opening.tls)
+            texts = [opening.mask(text) for text in octets.decode("utf-8", "replace").splitlines()]
+            for text in masked_together(texts, opening.mask):
+                yield Line(who, printable(text), stage, at - start, opening.tls)

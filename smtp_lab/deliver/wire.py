@@ -9,12 +9,13 @@ import socket
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from smtp_lab.config import BasicAuth, OAuth2, SmtpConnection
 from smtp_lab.config.connection import is_loopback
 from smtp_lab.deliver import sasl
 from smtp_lab.deliver.certificates import Tls
+from smtp_lab.deliver.dialling import dial
 from smtp_lab.transcript import MASK, Mask, Transcript, printable
 
 __all__ = ("AnswerLostError", "Client", "PlainTextLoginError", "TokenRefusedError")
@@ -23,6 +24,7 @@ _MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
 _MAX_REPLY = 65_536
 _MAX_LINES = 1_000  # of one reply
 _GOODBYE = 2.0  # seconds for QUIT, which changes nothing any more
+_PIECE = 65_536
 _WHOLE = 10  # the whole dialogue may take this many times the wait for one answer
 _CODE = re.compile(rb"[2-5][0-9]{2}(?=[ -]|\r?\n|\Z)")
 
@@ -119,7 +121,7 @@ class Client(smtplib.SMTP):
         self.transcript.add("*", f"connecting to {address or self.connection.endpoint}")
         patience = within or self.connection.connect_timeout
         where = (address or self.connection.host, self.connection.port)
-        self.sock = _reach(*where, lambda: self._time_left(patience))
+        self.sock = dial(*where, lambda: self._time_left(patience))
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.transcript.add("*", f"connected to {self.sock.getpeername()[0]}")
@@ -209,6 +211,8 @@ class Client(smtplib.SMTP):
             raise smtplib.SMTPDataError(code, text)  # 250 before the message accepts nothing
         if code != 354:
             return code, text.decode("utf-8", "replace")
+        if self._buffer:  # an answer to a message that was not said yet
+            raise smtplib.SMTPDataError(code, text)
         # RFC 5321 section 4.5.2: a line that begins with a dot gets a second one.
         stuffed = data.replace(b"\n.", b"\n..")
         stuffed = b"." + stuffed if stuffed[:1] == b"." else stuffed
@@ -221,6 +225,8 @@ class Client(smtplib.SMTP):
             raise AnswerLostError(str(error)) from error
         except smtplib.SMTPResponseException as error:
             raise AnswerLostError("the answer has no end") from error
+        if code < 400 and code // 100 != 2:
+            raise AnswerLostError("what was answered is no answer to a message")
         return code, text.decode("utf-8", "replace")
 
     def hand_on(self) -> tuple[socket.socket, bytes]:
@@ -296,9 +302,11 @@ class Client(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected("please run connect() first")
         if not self._hidden:
             self.transcript.add("C", data.decode("utf-8", "replace").rstrip("\r\n"))
-        self.sock.settimeout(self._time_left())
         try:
-            self.sock.sendall(data)
+            # In pieces: what is large may take longer than one answer, as long as it moves.
+            for start in range(0, len(data), _PIECE):
+                self.sock.settimeout(self._time_left())
+                self.sock.sendall(data[start : start + _PIECE])
         except OSError as error:
             raise self._lost(error) from error
 
@@ -318,8 +326,9 @@ class Client(smtplib.SMTP):
                 self.close()
                 if self.transcript.stage == "greeting":
                     raise smtplib.SMTPConnectError(-1, line.strip())
+                said = self._mask(line.decode("utf-8", "replace").strip())[:80]
                 raise smtplib.SMTPServerDisconnected(
-                    f"Connection unexpectedly closed: no reply code in {line[:80]!r}"
+                    f"Connection unexpectedly closed: no reply code in {said!r}"
                 )
             if total > _MAX_REPLY or len(lines) >= _MAX_LINES:
                 self.close()
@@ -375,26 +384,3 @@ class Client(smtplib.SMTP):
             yield
         finally:
             self._hidden = False
-
-
-def _reach(host: str, port: int, time_left: Callable[[], float]) -> socket.socket:
-    """Connect to the first address of *host* that answers, IPv6 or IPv4.
-
-    `socket.create_connection` would give each address the whole time again.
-    """
-    failure: OSError = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
-        sock: socket.socket | None = None
-        try:
-            sock = socket.socket(family, kind, protocol)
-            sock.settimeout(time_left())
-            sock.connect(address)
-        except OSError as error:
-            failure = error
-            if sock is not None:
-                sock.close()
-        else:
-            return sock
-    raise failure

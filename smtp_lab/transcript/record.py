@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,6 +22,19 @@ __all__ = ("Transcript",)
 
 _ARROWS = {"C": "→", "S": "←", "*": "·"}
 _TOGETHER = 8  # lines of a reply over which a secret may be spread and is still found
+
+
+def masked_together(texts: Sequence[str], mask: Mask) -> list[str]:
+    """Lines of one reply with the secrets hidden of which each holds a piece."""
+    codes = [text[:4] if REPLY.match(text) else "" for text in texts]
+    bodies = [text[len(code) :] for code, text in zip(codes, texts, strict=True)]
+    starts = [sum(len(body) + 1 for body in bodies[:n]) for n in range(len(bodies))]
+    for start, end in reversed(mask.spans("\n".join(bodies))):
+        for n, begin in enumerate(starts):
+            low, high = max(start - begin, 0), min(end - begin, len(bodies[n]))
+            if low < high:
+                bodies[n] = bodies[n][:low] + MASK + bodies[n][high:]
+    return [code + body for code, body in zip(codes, bodies, strict=True)]
 
 
 class Transcript:
@@ -68,17 +81,9 @@ class Transcript:
             and self._lines[first - 1].direction == "S"
         ):
             first -= 1
-        texts = [line.text for line in self._lines[first:]]
-        codes = [text[:4] if REPLY.match(text) else "" for text in texts]
-        bodies = [text[len(code) :] for code, text in zip(codes, texts, strict=True)]
-        starts = [sum(len(body) + 1 for body in bodies[:n]) for n in range(len(bodies))]
-        for start, end in reversed(mask.spans("\n".join(bodies))):
-            for n, begin in enumerate(starts):
-                low, high = max(start - begin, 0), min(end - begin, len(bodies[n]))
-                if low < high:
-                    bodies[n] = bodies[n][:low] + MASK + bodies[n][high:]
-        for n, (code, body) in enumerate(zip(codes, bodies, strict=True), first):
-            self._lines[n] = replace(self._lines[n], text=code + body)
+        together = masked_together([line.text for line in self._lines[first:]], mask)
+        for n, text in enumerate(together, first):
+            self._lines[n] = replace(self._lines[n], text=text)
 
     @property
     def lines(self) -> tuple[Line, ...]:

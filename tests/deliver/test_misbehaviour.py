@@ -111,7 +111,7 @@ class TestAtEveryVerb:
                 (bad.silent_at, "reply_timeout", "answer_lost"),
                 (bad.endless_at, "reply_line_too_long", "answer_lost"),
                 (bad.endless_line_at, "reply_line_too_long", "answer_lost"),
-                (bad.out_of_step_at, "out_of_step", ""),
+                (bad.out_of_step_at, "out_of_step", "answer_lost"),
             )
             for verb in VERBS
             # After a strange answer to EHLO HELO is tried, and may go well.

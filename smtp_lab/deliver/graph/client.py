@@ -14,7 +14,7 @@ from smtp_lab.config import GraphConnection, Secret
 from smtp_lab.deliver.diagnosis import Diagnosis, diagnose
 from smtp_lab.deliver.http import LIMIT, Answer, NoAnswerError, Web
 from smtp_lab.deliver.oauth.token import AccessToken, TokenClaims
-from smtp_lab.transcript import Mask, Transcript
+from smtp_lab.transcript import Mask, Transcript, printable
 
 __all__ = ("Failure", "Graph", "TokenSource", "failure")
 
@@ -51,7 +51,7 @@ class Failure(Exception):  # noqa: N818  # it never leaves this folder: a Delive
 
 def failure(text: str, status: int = 0, *, unknown: bool = False) -> Failure:
     """The failure that *text*, as ``403 ErrorAccessDenied: ...``, stands for."""
-    found = diagnose(text, on="graph", provider="microsoft_graph")
+    found = diagnose(printable(text), on="graph", provider="microsoft_graph")
     return Failure(found, status, unknown=unknown)
 
 

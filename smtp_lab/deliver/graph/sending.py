@@ -14,6 +14,7 @@ from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery, Recipient
 from smtp_lab.deliver.graph.client import TRIES, Failure, Graph, TokenSource, failure
 from smtp_lab.deliver.graph.mime import File, addressed, parted
+from smtp_lab.deliver.hush import hushed
 from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.errors import InputError, SmtpLabError
 from smtp_lab.transcript import Transcript
@@ -40,6 +41,7 @@ class _Plan:
     advice: tuple[Advice, ...]
 
 
+@hushed
 def deliver(outgoing: Outgoing, account: Account, token: TokenSource) -> Delivery:
     """Hand *outgoing* to Microsoft Graph; whatever goes wrong there is in the Delivery.
 
