@@ -72,6 +72,7 @@ outputs: $(VENV)/.dev
 benchmarks: $(VENV)/.bench
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/delivery.py
+	$(BIN)/python benchmarks/archive.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from smtp_lab.archive import Retention as Retention
     from smtp_lab.compose import render as render
     from smtp_lab.compose import templates as templates
     from smtp_lab.config import Advice as Advice
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from smtp_lab.deliver import send_many as send_many
     from smtp_lab.deliver import send_test as send_test
     from smtp_lab.errors import ArchiveError as ArchiveError
+    from smtp_lab.errors import ArchiveFullError as ArchiveFullError
+    from smtp_lab.errors import ArchiveUnavailableError as ArchiveUnavailableError
     from smtp_lab.errors import ConfigFileError as ConfigFileError
     from smtp_lab.errors import DeliveryError as DeliveryError
     from smtp_lab.errors import FetchError as FetchError
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from smtp_lab.widgets import ProfileForm as ProfileForm
 
 _HOMES = {
+    "archive": ("Retention",),
     "compose": ("render", "templates"),
     "config": (
         "Advice",
@@ -115,6 +119,8 @@ _HOMES = {
     ),
     "errors": (
         "ArchiveError",
+        "ArchiveFullError",
+        "ArchiveUnavailableError",
         "ConfigFileError",
         "DeliveryError",
         "FetchError",

@@ -7,6 +7,8 @@
     ├── PortInUseError      (also OSError)       the sink's port is taken
     ├── SinkError                                the sink cannot do what was asked
     ├── ArchiveError                             captured mail cannot be written or read
+    │   ├── ArchiveFullError                     there is no room for it
+    │   └── ArchiveUnavailableError              it is locked, or its server does not answer
     ├── FetchError                               a mailbox could not be read
     ├── TokenError                               no token to log in with could be had
     └── DeliveryError                            the message was not accepted for everyone
@@ -26,6 +28,8 @@ from typing import Any, Self
 
 __all__ = (
     "ArchiveError",
+    "ArchiveFullError",
+    "ArchiveUnavailableError",
     "ConfigFileError",
     "DeliveryError",
     "FetchError",
@@ -142,6 +146,14 @@ class SinkError(SmtpLabError):
 
 class ArchiveError(SmtpLabError):
     """Captured mail cannot be written or read."""
+
+
+class ArchiveFullError(ArchiveError):
+    """There is no room for more; what is stored is safe, and it goes on when there is room."""
+
+
+class ArchiveUnavailableError(ArchiveError):
+    """The archive is locked by another program, or its server does not answer; try again later."""
 
 
 class FetchError(SmtpLabError):

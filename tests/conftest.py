@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Postgres, running
 
 import smtp_lab as lab
 from smtp_lab.config.secret_store import KERNEL
@@ -36,6 +37,22 @@ def _own_world(tmp_path: Path, lab_data: Path, monkeypatch: pytest.MonkeyPatch) 
     (lab_data / "throttle.sqlite3").unlink(missing_ok=True)
     # What earlier tests sent must not slow the next one down.
     (lab_data / "throttle.sqlite3").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this run's own."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def archive_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an archive that is not there yet, on each engine in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'mail.sqlite3'}"
+    url: str = request.getfixturevalue("postgres").new()
+    return url
 
 
 @pytest.fixture

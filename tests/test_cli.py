@@ -46,12 +46,12 @@ def test_demo_fails_when_something_arrives_otherwise(monkeypatch, tmp_path):
     """A sink that loses a byte makes the demonstration exit with 1 and say what is different."""
     code = """
 import smtp_lab.archive.store as store
-whole = store._message_of
+whole = store.message_of
 def shorter(row):
     message = whole(row)
     message.raw = message.raw.replace(b"survive", b"vanish")
     return message
-store._message_of = shorter
+store.message_of = shorter
 from smtp_lab.cli import main
 main(["demo"])
 """

@@ -12,7 +12,8 @@ ELSEWHERE = {"playwright": "playwright-python"}  # what conda-forge calls it
 
 def _split(spec: str) -> tuple[str, str]:
     name = re.match(r"[A-Za-z0-9_.-]+", spec.strip())[0]
-    floor = spec.strip()[len(name) :].replace(" ", "")
+    # conda-forge has no extras: what psycopg[binary] adds is in its package.
+    floor = re.sub(r"^\[[a-z,]+\]", "", spec.strip()[len(name) :].replace(" ", ""))
     name = name.lower().replace("_", "-")
     return ELSEWHERE.get(name, name), floor
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ("StoredMessage", "StoredSession", "from_micros", "micros")
+__all__ = ("StoredMessage", "StoredSession", "from_micros", "micros", "session_id")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,12 +23,21 @@ def from_micros(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
+def session_id() -> str:
+    """A new id for a session: 32 hexadecimal digits that begin with the time.
+
+    Ids made one after the other lie beside each other in an index, so that it costs the same to add
+    one to a million as to a thousand (the reason for UUID version 7 too, RFC 9562 section 5.7).
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
 @dataclass
 class StoredSession:
     """One connection to a sink, or one look into a mailbox, whether or not a message came of it.
 
     Attributes:
-        id: 32 hexadecimal digits.
+        id: 32 hexadecimal digits, as `session_id` gives them.
         started_at: When the client connected, in UTC.
         ended_at: When the connection ended, or None while it lasts.
         door: ``starttls`` or ``implicit``: which of the sink's ports it came through; ``graph`` for
@@ -40,7 +51,8 @@ class StoredSession:
         mechanism: The mechanism of the last login, or empty.
         login_ok: Whether the last login was accepted; None when there was none.
         transcript: The dialogue as `Transcript.to_dict` gives it. When it is stored, ``first`` says
-            which line the ``lines`` begin with: those before it are stored already.
+            which line the ``lines`` begin with: those before it are stored already. They may be
+            `Line` objects then.
     """
 
     id: str

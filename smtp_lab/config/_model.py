@@ -11,7 +11,7 @@ from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from smtp_lab.errors import InputError, Problem
+from smtp_lab.errors import InputError, Problem, SmtpLabError
 
 __all__ = ("Model", "hiding", "problems_of")
 
@@ -28,7 +28,7 @@ def hiding(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         # The others are what Python raises for arguments that do not fit.
-        except (InputError, TypeError, AttributeError) as error:
+        except (SmtpLabError, TypeError, AttributeError) as error:
             del args, kwargs
             raise error.with_traceback(None)  # noqa: B904  # it is the error itself
 

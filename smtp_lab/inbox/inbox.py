@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 from smtp_lab.archive import Archive
 from smtp_lab.errors import UnknownNameError
 from smtp_lab.inbox.captured import Captured
+from smtp_lab.inbox.summary import rows_after
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,10 @@ class Inbox:
         Raises:
             ArchiveError: It is not there, or cannot be opened.
         """
-        return cls(Archive(where, create=False))
+        try:
+            return cls(Archive(where, create=False))
+        finally:
+            del where  # there may be a password in it: a traceback with locals shows none
 
     def __len__(self) -> int:
         return self.archive.count()
@@ -156,11 +160,12 @@ class Inbox:
         )
 
     def _read_new(self) -> None:
-        after = max(self._rows, default=0)
-        while batch := self.archive.messages(after=after, limit=_BATCH):
-            for stored in batch:
-                self._rows[stored.id] = _row(Captured(stored))
-            after = batch[-1].id
+        last = self.archive.last_id()  # what comes in meanwhile is in the next table
+        while (after := max(self._rows, default=0)) < last:
+            new = rows_after(self.archive, after)
+            if not new:
+                break
+            self._rows |= new
 
     def __repr__(self) -> str:
         return f"<Inbox of {len(self)} messages in {self.archive.name}>"
@@ -173,28 +178,6 @@ class Inbox:
         with pd.option_context("display.html.use_mathjax", False):  # pandas' own way
             html: str = shown.tail(20).to_html(index=False, notebook=True)
         return html
-
-
-def _row(message: Captured) -> dict[str, Any]:
-    session = message.session
-    return {
-        "received_at": message.received_at,
-        "mail_from": message.mail_from,
-        "rcpt_to": list(message.rcpt_to),
-        "from": message.sender,
-        "to": message.addresses("To"),
-        "cc": message.addresses("Cc"),
-        "subject": message.subject,
-        "date": message.date,
-        "size": message.size,
-        "attachments": [a.name or a.type for a in message.attachments if not a.inline],
-        "tls_version": session.tls_version,
-        "login": session.login if session.login_ok else "",
-        "ehlo": session.ehlo,
-        "peer": session.peer,
-        "door": session.door,
-        "message_id": message.header("Message-ID"),
-    }
 
 
 def _moments(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:

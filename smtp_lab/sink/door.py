@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
-from smtp_lab.archive.records import StoredMessage, StoredSession
+from smtp_lab.archive.writer import Writer
 from smtp_lab.sink.credentials import Credentials
 
 __all__ = ("Door",)
-
-Keep = Callable[[StoredMessage | StoredSession], "Future[int]"]
-"""Hands something to the archive's writer."""
 
 
 class Door:
@@ -25,7 +20,7 @@ class Door:
         credentials: Who may log in.
         login_required: Whether mail is refused without a login.
         max_size: Largest message, in octets.
-        keep: Hands messages and sessions to the archive.
+        archive: Writes what comes through.
     """
 
     def __init__(  # noqa: PLR0913  # one value for each thing a door shares
@@ -36,10 +31,10 @@ class Door:
         *,
         login_required: bool,
         max_size: int,
-        keep: Keep,
+        archive: Writer,
     ) -> None:
         self.name, self.context, self.credentials = name, context, credentials
-        self.login_required, self.max_size, self.keep = login_required, max_size, keep
+        self.login_required, self.max_size, self.archive = login_required, max_size, archive
         self.open: set[Any] = set()
 
     @property

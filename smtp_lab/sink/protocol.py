@@ -17,12 +17,10 @@ import asyncio
 import collections
 import logging
 import re
-import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -37,8 +35,8 @@ from aiosmtpd.smtp import (
     TLSSetupException,
 )
 
-from smtp_lab.archive.records import StoredMessage, StoredSession
-from smtp_lab.errors import ArchiveError
+from smtp_lab.archive.records import StoredMessage, StoredSession, session_id
+from smtp_lab.errors import ArchiveError, ArchiveFullError
 from smtp_lab.sink.door import Door
 from smtp_lab.transcript import MASK, Direction, Transcript
 
@@ -75,7 +73,7 @@ class LabProtocol(SMTP):
         self.busy = False
         self._after_auth = False
         self.beneath: asyncio.Transport | None = None  # what implicit TLS stands on
-        self.record = StoredSession(uuid.uuid4().hex, datetime.now(UTC), door.name, "")
+        self.record = StoredSession(session_id(), datetime.now(UTC), door.name, "")
         self.transcript = Transcript(started_at=self.record.started_at)
         self._stored = 0  # how many lines of it are in the archive
         # An instance's own dict: SMTP.__init__ clears the one it finds.
@@ -119,7 +117,7 @@ class LabProtocol(SMTP):
         if self in self.door.open:
             self.door.open.discard(self)
             self.record.ended_at = datetime.now(UTC)
-            self.door.keep(self._snapshot()).add_done_callback(_log_failure)
+            self.door.archive.note(self._snapshot())
         super().connection_lost(error)
 
     async def shut(self, grace: float) -> None:
@@ -147,11 +145,11 @@ class LabProtocol(SMTP):
         host, port = (transport.get_extra_info("peername") or ("unknown", 0))[:2]
         self.record.peer, self.record.ended_at = f"{host}:{port}", datetime.now(UTC)
         self._note("*", f"the TLS handshake failed: {reason}")
-        self.door.keep(self._snapshot()).add_done_callback(_log_failure)
+        self.door.archive.note(self._snapshot())
 
     def _snapshot(self) -> StoredSession:
         """The session as it stands, with the lines that are not stored yet."""
-        lines = [asdict(line) for line in self.transcript.lines[self._stored :]]
+        lines = self.transcript.lines[self._stored :]
         return replace(self.record, transcript={"first": self._stored, "lines": lines})
 
     # --- the transcript ---------------------------------------------------------------------
@@ -313,11 +311,12 @@ class LabProtocol(SMTP):
         )
         said = len(self.transcript)
         try:
-            number = await asyncio.wrap_future(self.door.keep(message))
+            number = await self.door.archive.store(message)
         except ArchiveError as error:
             _log.error("a message was refused: %s", error)  # the sentence says it all
             self._note("*", f"not stored: {error}")
-            return "452 4.3.1 Error: the message could not be stored"
+            code = "452 4.3.1" if isinstance(error, ArchiveFullError) else "451 4.3.0"
+            return f"{code} Error: the message could not be stored"
         except Exception:  # noqa: BLE001  # whatever it is, the client must hear that it failed
             _log.exception("a message was refused")
             return "451 4.3.0 Error: the message could not be stored"
@@ -393,8 +392,3 @@ def _clean(text: str) -> str:
     return (
         text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\u2400")
     )
-
-
-def _log_failure(future: Future[int]) -> None:
-    if error := future.exception():
-        _log.error("a session could not be stored: %s", error)

@@ -13,10 +13,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from smtp_lab.archive import Archive
+import sqlalchemy as sa
+
+from smtp_lab.archive import Archive, Retention
+from smtp_lab.archive.pen import Synchronous
 from smtp_lab.archive.writer import Writer
 from smtp_lab.config.secrets import Secret
 from smtp_lab.errors import PortInUseError, SinkError
+from smtp_lab.sink.behind import Behind
 from smtp_lab.sink.credentials import Credentials
 from smtp_lab.sink.door import Door
 from smtp_lab.sink.doorman import Doorman
@@ -34,12 +38,15 @@ _GOODBYE = 1.0  # seconds a client may take to close its side
 class Settings(NamedTuple):
     """What makes one running server different from another: equal settings, same server."""
 
-    archive: str
+    archive: sa.URL  # whole: two archives may differ in what the URL asks for
     port: int
     tls_port: int
     users: tuple[tuple[str, Secret], ...] | None
     login_required: bool
     max_size: int
+    synchronous: Synchronous
+    lock_timeout: float
+    retention: Retention
 
 
 class Server:
@@ -78,7 +85,8 @@ class Server:
         self.tls_port: int
         self.port, self.tls_port = (sockets[0].getsockname()[1] for sockets in (listening, secured))
         _silence_aiosmtpd()
-        self._writer = Writer(archive)
+        self._writer = Writer(archive, retention=settings.retention)
+        self._behind = Behind(archive, self._writer)
         credentials = Credentials(dict(settings.users) if settings.users else None)
         self._doors = [
             (
@@ -88,7 +96,7 @@ class Server:
                     credentials,
                     login_required=settings.login_required,
                     max_size=settings.max_size,
-                    keep=self._writer.put,
+                    archive=self._writer,
                 ),
                 sockets,
             )
@@ -118,6 +126,7 @@ class Server:
             asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(_GRACE * 3)
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+            self._behind.close()
             self._writer.close()
             atexit.unregister(self.stop)
             self._on_stop(self)

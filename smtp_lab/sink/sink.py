@@ -10,8 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from smtp_lab.archive import Archive
+from smtp_lab.archive import Archive, Retention
+from smtp_lab.archive.pen import Synchronous
+from smtp_lab.archive.retention import THROW_AWAY
+from smtp_lab.archive.store import LOCK_TIMEOUT
 from smtp_lab.config import BasicAuth, Profile, Secret, SmtpConnection
+from smtp_lab.config._model import hiding
 from smtp_lab.config.builtin import announce, retract
 from smtp_lab.config.paths import data_dir, private_dir, tilde
 from smtp_lab.errors import InputError, PortInUseError, SinkError
@@ -52,18 +56,27 @@ class Sink:
     the same ports.
 
     Args:
-        archive: Where mail is kept: a path, a SQLAlchemy URL, ``":temporary:"`` for one that is
-            gone when the sink is, or None for the archive of this user, which outlives the kernel.
+        archive: Where mail is kept: a path, a URL (``sqlite:////path/mail.sqlite3`` or, shared by a
+            team, ``postgresql+psycopg://host/database``), ``":temporary:"`` for one that is gone
+            when the sink is, or None for the archive of this user, which outlives the kernel.
         port: Port of the STARTTLS door; 0 takes a free one.
         tls_port: Port of the implicit TLS door; 0 takes a free one.
         users: Passwords by user name; None accepts any login.
         login_required: Whether mail is refused without a login; by default when *users* are given.
         max_size: Largest message, in octets.
+        synchronous: ``FULL``: what was answered with ``250`` survives a loss of power. ``NORMAL``
+            is quicker; it survives the end of the process, but a loss of power may take the last
+            moments with it.
+        lock_timeout: Seconds to wait for another program that has locked the archive; after that
+            mail is answered with ``451``.
+        retention: How much is kept; by default all of it in an archive with a name, and the newest
+            100,000 messages or 1 GiB in a temporary one.
 
     Raises:
         InputError: A value cannot be used.
     """
 
+    @hiding
     def __init__(  # noqa: PLR0913  # each is a setting of the server, all but the first by name
         self,
         archive: str | Path | None = None,
@@ -73,6 +86,9 @@ class Sink:
         users: Mapping[str, str | Secret] | None = None,
         login_required: bool | None = None,
         max_size: int = _MAX_SIZE,
+        synchronous: Synchronous = "FULL",
+        lock_timeout: float = LOCK_TIMEOUT,
+        retention: Retention | None = None,
     ) -> None:
         self._server: Server | None = None  # first: repr() needs it, whatever fails below
         for name, number in (("port", port), ("tls_port", tls_port)):
@@ -91,6 +107,9 @@ class Sink:
         if archive is not None and not isinstance(archive, str | Path):
             fix = 'give a path, a URL, ":temporary:" or None'
             raise InputError.of("archive", f"is a {type(archive).__name__}", fix)
+        if retention is not None and not isinstance(retention, Retention):
+            fix = "give lab.Retention(count=…, age=…, bytes=…), or None"
+            raise InputError.of("retention", f"is a {type(retention).__name__}", fix)
         self._credentials = Credentials(users)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if str(archive) == TEMPORARY:
@@ -98,9 +117,15 @@ class Sink:
                 prefix="smtp-lab-", ignore_cleanup_errors=True
             )
             archive = Path(self._temporary.name) / "mail.sqlite3"
-        self.archive = Archive(archive if archive is not None else data_dir() / "mail.sqlite3")
+        if retention is None:
+            retention = Retention() if self._temporary is None else THROW_AWAY
+        self.archive = Archive(
+            archive if archive is not None else data_dir() / "mail.sqlite3",
+            synchronous=synchronous,
+            lock_timeout=lock_timeout,
+        )
         self._settings = Settings(
-            archive=self.archive.name,
+            archive=self.archive.url,
             port=port,
             tls_port=tls_port,
             users=tuple((u, s if isinstance(s, Secret) else Secret(s)) for u, s in users.items())
@@ -108,6 +133,9 @@ class Sink:
             else None,
             login_required=self._credentials.listed if login_required is None else login_required,
             max_size=max_size,
+            synchronous=synchronous,
+            lock_timeout=lock_timeout,
+            retention=retention,
         )
 
     # --- its life -----------------------------------------------------------------------------

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import re
 import threading
-import uuid
-from datetime import UTC, datetime
 
 import pytest
+from archive.made import a_message, a_session, locked, outside
+from sink.talk import until
 
 from smtp_lab import ArchiveError
-from smtp_lab.archive import Archive, StoredMessage, StoredSession
+from smtp_lab.archive import Archive
+from smtp_lab.archive import writer as writer_module
 from smtp_lab.archive.writer import Writer
 
 
-def a_session():
-    return StoredSession(uuid.uuid4().hex, datetime.now(UTC), "starttls", "127.0.0.1:9")
-
-
-def a_message(raw=b"x", mail_from="ann@example.com"):
-    return StoredMessage(raw, mail_from, ("bob@example.org",), datetime.now(UTC), a_session())
-
-
 @pytest.fixture
-def archive(tmp_path):
-    opened = Archive(tmp_path / "mail.sqlite3")
+def archive(archive_url):
+    opened = Archive(archive_url)
     yield opened
     opened.close()
 
@@ -37,33 +30,18 @@ def writer(archive):
     made.close()
 
 
-class Locked:
-    """Holds the write lock of an archive from a connection of its own."""
-
-    def __init__(self, archive):
-        self.connection = sqlite3.connect(archive.url.database, isolation_level=None)
-
-    def __enter__(self):
-        self.connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, *_):
-        self.connection.execute("COMMIT")
-        self.connection.close()
-
-
 def test_the_answer_comes_after_the_commit(archive, writer):
     """Once the future has its number, a connection of another program sees the message."""
-    other = sqlite3.connect(archive.url.database)
-    for n in range(20):
-        number = writer.put(a_message(b"message %d" % n)).result(10)
-        row = other.execute("SELECT raw FROM raws WHERE message_id = ?", (number,)).fetchone()
-        assert row == (b"message %d" % n,)
-    other.close()
+    with outside(archive.url) as other:
+        for n in range(20):
+            number = writer.put(a_message(b"message %d" % n)).result(10)
+            found = other.exec_driver_sql(f"SELECT raw FROM raws WHERE message_id = {number}")
+            assert bytes(found.scalar_one()) == b"message %d" % n
 
 
 def test_there_is_no_answer_before_the_commit(archive, writer):
     """While the message cannot be committed the future stays open."""
-    with Locked(archive):
+    with locked(archive):
         future = writer.put(a_message())
         with pytest.raises(TimeoutError):
             future.result(0.3)
@@ -74,7 +52,7 @@ def test_there_is_no_answer_before_the_commit(archive, writer):
 
 def test_what_waits_is_written_in_order(archive, writer):
     """Messages that queue up behind a slow commit keep their order and get their own numbers."""
-    with Locked(archive):
+    with locked(archive):
         futures = [writer.put(a_message(b"%03d" % n)) for n in range(200)]
     numbers = [future.result(15) for future in futures]
     assert numbers == archive.ids()
@@ -90,14 +68,13 @@ def test_a_session_is_answered_with_nought(archive, writer):
 
 def test_a_failure_reaches_whoever_waits(archive, writer):
     """What could not be stored is told through the future, and later messages are stored."""
-    with sqlite3.connect(archive.url.database) as other:
-        other.execute("ALTER TABLE raws RENAME TO hidden")
+    with outside(archive.url) as other:
+        other.exec_driver_sql("ALTER TABLE raws RENAME TO hidden")
     failed = writer.put(a_message()).exception(10)
     assert isinstance(failed, ArchiveError)
     assert "cannot be written" in str(failed)
-    with other:
-        other.execute("ALTER TABLE hidden RENAME TO raws")
-    other.close()
+    with outside(archive.url) as other:
+        other.exec_driver_sql("ALTER TABLE hidden RENAME TO raws")
     number = writer.put(a_message(b"later")).result(10)
     assert [m.raw for m in archive.messages(only=number)] == [b"later"]
     assert archive.count() == 1
@@ -114,7 +91,7 @@ def test_an_unforeseen_failure_reaches_whoever_waits(archive, writer):
 def test_closing_writes_what_waits(archive):
     """close() returns only when everything handed over before is on disk."""
     writer = Writer(archive)
-    with Locked(archive):
+    with locked(archive):
         futures = [writer.put(a_message()) for _ in range(50)]
         closing = threading.Thread(target=writer.close)
         closing.start()
@@ -133,6 +110,18 @@ def test_closing_ends_the_thread(archive):
     assert threading.active_count() == before + 1
     writer.close()
     assert threading.active_count() == before
+
+
+def test_a_closed_writer_says_so(archive):
+    """Nobody waits for a writer that has ended; a session it is told of is dropped."""
+    writer = Writer(archive)
+    writer.close()
+    with pytest.raises(ArchiveError, match="written no more"):
+        writer.put(a_message())
+    with pytest.raises(ArchiveError, match="written no more"):
+        asyncio.run(writer.store(a_message()))
+    writer.note(a_session())
+    assert (archive.count(), archive.sessions()) == (0, [])
 
 
 def test_waiters_that_give_up_do_not_end_the_writer(archive, writer):
@@ -174,7 +163,7 @@ def test_the_queue_is_bounded(archive):
     def work():
         futures.extend(writer.put(a_message()) for _ in range(20))
 
-    with Locked(archive):
+    with locked(archive):
         thread = threading.Thread(target=work)
         thread.start()
         thread.join(0.3)
@@ -184,3 +173,105 @@ def test_the_queue_is_bounded(archive):
     assert all(future.result(15) for future in futures)
     writer.close()
     assert archive.count() == 20
+
+
+def test_one_bad_item_keeps_nobody_else_out(archive, writer):
+    """Of a group of which one message cannot be stored, all the others are."""
+    with locked(archive):
+        futures = [
+            writer.put(a_message(b"%d" % n, mail_from=object() if n == 7 else "ann@example.com"))
+            for n in range(20)
+        ]
+        ended = writer.put(a_session())
+    assert isinstance(futures[7].exception(15), ArchiveError)
+    good = [future for n, future in enumerate(futures) if n != 7]
+    assert [future.result(15) for future in good] == archive.ids()
+    assert ended.result(15) == 0
+    wanted = [b"%d" % n for n in range(20) if n != 7]
+    assert [m.raw for m in archive.messages()] == wanted
+
+
+class TestInAnEventLoop:
+    def test_each_gets_its_own_answer(self, archive, writer):
+        """Many coroutines store at once; each gets the number of its own message."""
+
+        async def all_of_them():
+            return await asyncio.gather(*[writer.store(a_message(b"%d" % n)) for n in range(100)])
+
+        numbers = asyncio.run(all_of_them())
+        kept = {m.id: m.raw for m in archive.messages()}
+        assert {number: b"%d" % n for n, number in enumerate(numbers)} == kept
+
+    def test_who_brings_too_much_waits_and_the_loop_goes_on(self, archive):
+        """A full queue holds up those who store, not the event loop, and takes no more memory."""
+        writer = Writer(archive, waiting=3)
+        most = ticks = 0
+
+        async def work():
+            nonlocal most, ticks
+            tasks = [asyncio.create_task(writer.store(a_message(b"%d" % n))) for n in range(40)]
+            with locked(archive):
+                while ticks < 50:
+                    await asyncio.sleep(0.002)
+                    ticks += 1
+                    most = max(most, len(writer._jobs))
+                assert not any(task.done() for task in tasks)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 30)
+
+        numbers = asyncio.run(work())
+        assert sorted(numbers) == archive.ids() == list(range(1, 41))
+        assert most == 3
+        writer.close()
+
+    def test_large_messages_are_bounded_by_their_octets(self, archive, monkeypatch):
+        """A few large messages fill the queue as many small ones do."""
+        monkeypatch.setattr(writer_module, "_WAITING_BYTES", 3_000_000)
+        writer = Writer(archive)
+        with locked(archive):
+            answers = []
+            assert writer.offer(a_message(), answers.append)
+            until(lambda: not writer._jobs)  # taken by the thread, which now waits for the lock
+            taken = [writer.offer(a_message(b"x" * 1_000_000), answers.append) for _ in range(9)]
+            assert taken == [True] * 3 + [False] * 6
+        writer.close()
+        assert len(answers) == archive.count() == 4
+
+    def test_an_error_is_raised_where_it_is_awaited(self, archive, writer):
+        """A message that cannot be stored raises in the coroutine that brought it."""
+        with pytest.raises(ArchiveError, match="cannot be written"):
+            asyncio.run(writer.store(a_message(mail_from=object())))
+        assert archive.count() == 0
+
+    def test_a_loop_that_has_ended_holds_nobody_up(self, archive, writer):
+        """An answer nobody can be given any more ends neither the writer nor the message."""
+
+        async def leave():
+            assert writer.offer(a_message(), lambda _: None, asyncio.get_running_loop())
+
+        with locked(archive):
+            asyncio.run(leave())
+        assert writer.put(a_message()).result(15) == 2
+
+
+def test_ended_sessions_are_taken_beyond_the_bound_and_dropped_in_the_end(archive, caplog):
+    """Nobody waits with a session that ended: ten times the bound is kept, the rest is counted."""
+    writer = Writer(archive, waiting=2)
+    with locked(archive):
+        writer.note(a_session())
+        until(lambda: not writer._jobs)  # taken by the thread, which now waits for the lock
+        for _ in range(49):
+            writer.note(a_session())
+        assert not writer.offer(a_message(), lambda _: None)
+    writer.close()
+    stored = len(archive.sessions())
+    assert stored == 21
+    dropped = re.findall(r"(\d+) sessions were not kept", caplog.text)
+    assert sum(map(int, dropped)) == 50 - stored
+
+
+def test_a_session_that_cannot_be_stored_is_in_the_log(archive, caplog):
+    """Nobody waits for a session that ended, so the log says what became of it."""
+    writer = Writer(archive)
+    writer.note(a_session(ehlo=object()))
+    writer.close()
+    assert "a session could not be stored: The archive" in caplog.text

@@ -70,8 +70,8 @@ FULL = lines(
 
 
 @pytest.fixture
-def archive(tmp_path):
-    opened = Archive(tmp_path / "mail.sqlite3")
+def archive(archive_url):
+    opened = Archive(archive_url)
     yield opened
     opened.close()
 
@@ -238,10 +238,10 @@ class TestOpening:
         assert inbox[:] == []
         assert len(inbox) == 0
 
-    def test_open_takes_a_path_or_a_url(self, archive, tmp_path):
+    def test_open_takes_a_path_or_a_url(self, archive, archive_url):
         """An archive is opened by its file or its URL, while it is in use."""
         archive.add([stored(FULL)])
-        for where in (tmp_path / "mail.sqlite3", f"sqlite:///{tmp_path / 'mail.sqlite3'}"):
+        for where in (archive_url, archive_url.removeprefix("sqlite:///")):
             opened = lab.Inbox.open(where)
             assert opened[0].raw == FULL
             opened.archive.close()
@@ -263,9 +263,9 @@ class TestLive:
             assert (len(inbox), len(inbox.to_frame()), len(list(inbox))) == (n, n, n)
             assert inbox[-1].id == inbox.to_frame()["id"].iloc[-1]
 
-    def test_mail_written_by_another_process_is_seen(self, inbox, tmp_path):
-        """A second handle on the same file is as good as another process."""
-        other = Archive(tmp_path / "mail.sqlite3")
+    def test_mail_written_by_another_process_is_seen(self, inbox, archive_url):
+        """A second handle on the same archive is as good as another process."""
+        other = Archive(archive_url)
         assert len(inbox.to_frame()) == 0
         other.add([stored(FULL)])
         assert inbox.to_frame()["subject"].tolist() == ["Grüße"]

@@ -1,0 +1,51 @@
+"""Reads captured mail for the tables while the sink has nothing else to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from smtp_lab.archive import Archive
+from smtp_lab.archive.writer import Writer
+from smtp_lab.errors import ArchiveError
+from smtp_lab.inbox.summary import summarize_some
+
+__all__ = ("Behind",)
+
+_log = logging.getLogger("smtp_lab.sink")
+
+_PAUSE = 0.3  # seconds without mail, after which it begins
+_AT_ONCE = 5  # messages between two looks whether mail comes in
+
+
+class Behind:
+    """A thread that summarizes messages behind the writer's back.
+
+    Args:
+        archive: Whose messages.
+        writer: While this one writes, nothing is read.
+    """
+
+    def __init__(self, archive: Archive, writer: Writer) -> None:
+        self._archive, self._writer = archive, writer
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="smtp-lab-behind", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; what is not read yet is read when a table is asked for."""
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        done = 0
+        while not self._ending.wait(_PAUSE):
+            more = done < self._writer.newest
+            while more and self._writer.idle(_PAUSE) and not self._ending.is_set():
+                try:
+                    done, more = summarize_some(self._archive, done, _AT_ONCE)
+                except ArchiveError:
+                    break  # whoever asks for a table hears of it
+                except Exception:  # noqa: BLE001  # whatever it is, it must not end the sink
+                    _log.exception("captured mail could not be read ahead")
+                    return
