@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from smtp_lab.errors import TokenError as TokenError
     from smtp_lab.inbox import Captured as Captured
     from smtp_lab.inbox import Inbox as Inbox
+    from smtp_lab.sink import Limits as Limits
+    from smtp_lab.sink import Login as Login
     from smtp_lab.sink import Sink as Sink
     from smtp_lab.transcript import Transcript as Transcript
     from smtp_lab.widgets import BatchPanel as BatchPanel
@@ -132,7 +134,7 @@ _HOMES = {
         "TokenError",
     ),
     "inbox": ("Captured", "Inbox"),
-    "sink": ("Sink",),
+    "sink": ("Limits", "Login", "Sink"),
     "transcript": ("Transcript",),
     "widgets": ("BatchPanel", "ProfileForm"),
 }

@@ -66,6 +66,7 @@ def _from_2(connection: sa.Connection) -> None:
     for table in ("messages", "raws", "lines", "fetched") if postgres else ():
         for known in sa.inspect(connection).get_foreign_keys(table):
             run(f"ALTER TABLE {table} DROP CONSTRAINT {known['name']}")
+    run("ALTER TABLE messages ADD COLUMN rcpt_options JSON NOT NULL DEFAULT '[]'")
     run("ALTER TABLE sessions ADD COLUMN first_message BIGINT")
     run("ALTER TABLE sessions ADD COLUMN last_message BIGINT")
     run("ALTER TABLE sessions ADD COLUMN said VARCHAR NOT NULL DEFAULT ''")

@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 __all__ = ("StoredMessage", "StoredSession", "from_micros", "micros", "session_id")
@@ -40,8 +41,8 @@ class StoredSession:
         id: 32 hexadecimal digits, as `session_id` gives them.
         started_at: When the client connected, in UTC.
         ended_at: When the connection ended, or None while it lasts.
-        door: ``starttls`` or ``implicit``: which of the sink's ports it came through; ``graph`` for
-            what was fetched from a mailbox.
+        door: ``starttls``, ``implicit`` or ``plain``: which of the sink's ports it came through;
+            ``graph`` for what was fetched from a mailbox.
         peer: Address and port of the client, or the host mail was fetched from.
         ehlo: The name the client gave itself.
         tls_version: Such as ``TLSv1.3``; empty when the connection was never encrypted. How mail
@@ -52,7 +53,7 @@ class StoredSession:
         login_ok: Whether the last login was accepted; None when there was none.
         transcript: The dialogue as `Transcript.to_dict` gives it. When it is stored, ``first`` says
             which line the ``lines`` begin with: those before it are stored already. They may be
-            `Line` objects then.
+            `Line` objects then, or tuples of a line's direction, stage, text, time and encryption.
     """
 
     id: str
@@ -78,7 +79,8 @@ class StoredMessage:
             or what a mailbox gave.
         mail_from: The envelope sender, empty for the null sender ``<>`` and where it is not known.
         rcpt_to: The envelope recipients in the order they were given, or the mailbox.
-        mail_options: Parameters of MAIL FROM, such as ``BODY=8BITMIME``.
+        mail_options: Parameters of MAIL FROM, such as ``BODY=8BITMIME``, ``SIZE=80``, ``RET=HDRS``.
+        rcpt_options: Parameters of RCPT TO, such as ``NOTIFY=NEVER``, for each recipient in turn.
         received_at: When the last byte had arrived, or the mailbox had got it, in UTC.
         session: The connection it came over.
         id: Its number in the archive; 0 before it is stored.
@@ -92,6 +94,29 @@ class StoredMessage:
     received_at: datetime
     session: StoredSession
     mail_options: tuple[str, ...] = ()
+    rcpt_options: tuple[tuple[str, ...], ...] = ()
     id: int = 0
     size: int = 0
     lines: int = 0
+
+    @cached_property
+    def flags(self) -> frozenset[str]:
+        """What is odd about the octets, none of which was changed.
+
+        ``bare_cr``, ``bare_lf``: a CR or LF that is no line end (RFC 5321 section 2.3.8), as used
+        to smuggle mail; ``nul``; ``long_line``: more than 1,000 octets (section 4.5.3.1.6).
+        """
+        found = {"nul"} if b"\0" in self.raw else set()
+        pairs = self.raw.count(b"\r\n")
+        found |= {"bare_cr"} if self.raw.count(b"\r") > pairs else set()
+        found |= {"bare_lf"} if self.raw.count(b"\n") > pairs else set()
+        return frozenset(found | ({"long_line"} if _has_long_line(self.raw) else set()))
+
+
+def _has_long_line(raw: bytes) -> bool:
+    start = 0
+    while len(raw) - start > 1000:
+        start = raw.rfind(b"\n", start, start + 1000) + 1
+        if not start:
+            return True
+    return False

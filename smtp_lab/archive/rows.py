@@ -27,8 +27,12 @@ def piece(transcript: dict[str, Any]) -> str:
     lines = transcript.get("lines")
     if not lines:
         return ""
-    cells = [[x[name] for name in _LINE] if isinstance(x, dict) else _line(x) for x in lines]
+    cells = lines if isinstance(lines[0], tuple) else [_cells(x) for x in lines]
     return _json([transcript.get("first", 0), *cells]) + "\n"
+
+
+def _cells(line: Any) -> Any:
+    return [line[name] for name in _LINE] if isinstance(line, dict) else _line(line)
 
 
 def dialogue(pieces: Iterable[str], upto: int | None = None) -> list[dict[str, Any]]:
@@ -114,6 +118,7 @@ class Rows:
                     message.mail_from,
                     _json(message.rcpt_to),
                     _json(options) if options else "[]",
+                    _json(message.rcpt_options) if any(message.rcpt_options) else "[]",
                     len(message.raw),
                     message.lines,
                 )
@@ -145,6 +150,7 @@ def message_of(row: Any) -> StoredMessage:
         mail_from=row["mail_from"],
         rcpt_to=tuple(row["rcpt_to"]),
         mail_options=tuple(row["mail_options"]),
+        rcpt_options=tuple(map(tuple, row["rcpt_options"])),
         received_at=received,
         session=StoredSession(row["session_id"], received, "", "")
         if gone

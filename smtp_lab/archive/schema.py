@@ -93,6 +93,7 @@ messages = Table(
     Column("mail_from", String, nullable=False),
     Column("rcpt_to", JSON, nullable=False),
     Column("mail_options", JSON, nullable=False),
+    Column("rcpt_options", JSON, nullable=False, server_default="[]"),
     Column("size", BigInteger, nullable=False),
     Column("lines", Integer, nullable=False),
 )

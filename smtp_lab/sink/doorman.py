@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from asyncio.sslproto import SSLProtocol
+from typing import cast
 
 from smtp_lab.sink.door import Door
 from smtp_lab.sink.protocol import LabProtocol
@@ -25,12 +27,24 @@ class Doorman(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the handshake; a connection that succeeds goes on with `LabProtocol`."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP server's always is
+        transport = cast(asyncio.Transport, transport)
         self._transport = self._protocol.beneath = transport
+        if not self._protocol.enter(transport):
+            self._protocol.turned_away("too many connections")
+            transport.abort()
+            return
         self._door.open.add(self)
+        assert self._door.context is not None  # noqa: S101  # that is what this door is about
         shaken: asyncio.Future[None] = self._loop.create_future()
         shaken.add_done_callback(self._shaken)
-        tls = SSLProtocol(self._loop, self._protocol, self._door.context, shaken, server_side=True)
+        tls = SSLProtocol(
+            self._loop,
+            self._protocol,
+            self._door.context,
+            shaken,
+            server_side=True,
+            ssl_handshake_timeout=min(60, math.ceil(self._door.limits.idle)),
+        )
         transport.set_protocol(tls)
         tls.connection_made(transport)
 
@@ -39,7 +53,7 @@ class Doorman(asyncio.Protocol):
         reason = shaken.exception()
         # A connection that is lost at once ends the wait without an error.
         if self._transport is not None and (reason or self._protocol.session is None):
-            self._protocol.turned_away(self._transport, reason or "the client left")
+            self._protocol.turned_away(f"the TLS handshake failed: {reason or 'the client left'}")
             self._transport.close()
 
     async def shut(self, _grace: float) -> None:

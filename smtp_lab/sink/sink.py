@@ -5,16 +5,15 @@ from __future__ import annotations
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from smtp_lab.archive import Archive, Retention
 from smtp_lab.archive.pen import Synchronous
-from smtp_lab.archive.retention import THROW_AWAY
 from smtp_lab.archive.store import LOCK_TIMEOUT
-from smtp_lab.config import BasicAuth, Profile, Secret, SmtpConnection
+from smtp_lab.config import BasicAuth, Profile, SmtpConnection
 from smtp_lab.config._model import hiding
 from smtp_lab.config.builtin import announce, retract
 from smtp_lab.config.paths import data_dir, private_dir, tilde
@@ -22,7 +21,11 @@ from smtp_lab.errors import InputError, PortInUseError, SinkError
 from smtp_lab.inbox import Inbox
 from smtp_lab.show import facts_table
 from smtp_lab.sink.credentials import Credentials
-from smtp_lab.sink.server import HOST, Server, Settings
+from smtp_lab.sink.door import DOORS
+from smtp_lab.sink.limits import Limits
+from smtp_lab.sink.ports import HOST
+from smtp_lab.sink.server import Server
+from smtp_lab.sink.settings import Settings, Users
 from smtp_lab.sink.tls import LabAuthority
 
 if TYPE_CHECKING:
@@ -35,7 +38,6 @@ _announced: dict[Server, list[SmtpConnection]] = {}
 _lock = threading.Lock()
 
 TEMPORARY = ":temporary:"
-_MAX_SIZE = 50 * 2**20
 
 
 def _forget(server: Server) -> None:
@@ -47,10 +49,10 @@ def _forget(server: Server) -> None:
 class Sink:
     """The bundled mail server: takes mail over real SMTP, keeps it, and never passes it on.
 
-    It listens on this machine only, on two doors: ``port`` speaks STARTTLS, ``tls_port`` speaks TLS
-    from the first byte. Both show a certificate of the lab's own authority (``ca_file``) and take
-    logins by AUTH PLAIN and LOGIN once the connection is encrypted. A message is answered with
-    ``250`` only after it is committed to disk.
+    It listens on this machine only, on three doors: ``port`` speaks STARTTLS, ``tls_port`` speaks
+    TLS from the first byte, ``plain_port`` speaks no TLS at all. The first two show a certificate
+    of the lab's own authority (``ca_file``) and take logins once the connection is encrypted. A
+    message is answered with ``250`` only after it is committed to disk.
 
     A second sink with the same settings, as from a cell that is run again, is the same server on
     the same ports.
@@ -61,9 +63,16 @@ class Sink:
             when the sink is, or None for the archive of this user, which outlives the kernel.
         port: Port of the STARTTLS door; 0 takes a free one.
         tls_port: Port of the implicit TLS door; 0 takes a free one.
-        users: Passwords by user name; None accepts any login.
-        login_required: Whether mail is refused without a login; by default when *users* are given.
-        max_size: Largest message, in octets.
+        plain_port: Port of the plain door; 0 takes a free one.
+        users: Passwords (or tokens) by user name; a function that is given a `Login` and says
+            whether it may come in; None accepts any login.
+        login_required: Whether mail is refused without a login, or that for each door by its name
+            (``starttls``, ``implicit``, ``plain``); by default when *users* are given.
+        max_size: Largest message, in octets; short for ``limits=Limits(message=…)``.
+        limits: What one client may ask of it.
+        offers: The extensions it offers; by default all it knows.
+        without: Extensions it does not offer, such as ``["CHUNKING"]``.
+        mechanisms: The SASL mechanisms it offers; by default all it knows.
         synchronous: ``FULL``: what was answered with ``250`` survives a loss of power. ``NORMAL``
             is quicker; it survives the end of the process, but a loss of power may take the last
             moments with it.
@@ -83,33 +92,38 @@ class Sink:
         *,
         port: int = 0,
         tls_port: int = 0,
-        users: Mapping[str, str | Secret] | None = None,
-        login_required: bool | None = None,
-        max_size: int = _MAX_SIZE,
+        plain_port: int = 0,
+        users: Users = None,
+        login_required: bool | Mapping[str, bool] | None = None,
+        max_size: int | None = None,
+        limits: Limits | None = None,
+        offers: Collection[str] | None = None,
+        without: Collection[str] = (),
+        mechanisms: Collection[str] | None = None,
         synchronous: Synchronous = "FULL",
         lock_timeout: float = LOCK_TIMEOUT,
         retention: Retention | None = None,
     ) -> None:
         self._server: Server | None = None  # first: repr() needs it, whatever fails below
-        for name, number in (("port", port), ("tls_port", tls_port)):
-            if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65535:
-                raise InputError.of(
-                    name, f"{number!r} is not between 0 and 65535", "0 takes a free port"
-                )
-        if port and port == tls_port:
-            raise InputError.of(
-                "tls_port", f"is {port}, the same as port", "give another number, or 0"
-            )
-        if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
-            raise InputError.of(
-                "max_size", f"{max_size!r} is no number of octets", "give 1 or more"
-            )
         if archive is not None and not isinstance(archive, str | Path):
             fix = 'give a path, a URL, ":temporary:" or None'
             raise InputError.of("archive", f"is a {type(archive).__name__}", fix)
-        if retention is not None and not isinstance(retention, Retention):
-            fix = "give lab.Retention(count=…, age=…, bytes=…), or None"
-            raise InputError.of("retention", f"is a {type(retention).__name__}", fix)
+        # Before anything is opened: a bad value leaves nothing behind.
+        settings = Settings.of(
+            port=port,
+            tls_port=tls_port,
+            plain_port=plain_port,
+            users=users,
+            login_required=login_required,
+            max_size=max_size,
+            limits=limits,
+            offers=offers,
+            without=without,
+            mechanisms=mechanisms,
+            synchronous=synchronous,
+            lock_timeout=lock_timeout,
+            retention=retention,
+        )
         self._credentials = Credentials(users)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         if str(archive) == TEMPORARY:
@@ -117,26 +131,12 @@ class Sink:
                 prefix="smtp-lab-", ignore_cleanup_errors=True
             )
             archive = Path(self._temporary.name) / "mail.sqlite3"
-        if retention is None:
-            retention = Retention() if self._temporary is None else THROW_AWAY
         self.archive = Archive(
             archive if archive is not None else data_dir() / "mail.sqlite3",
             synchronous=synchronous,
             lock_timeout=lock_timeout,
         )
-        self._settings = Settings(
-            archive=self.archive.url,
-            port=port,
-            tls_port=tls_port,
-            users=tuple((u, s if isinstance(s, Secret) else Secret(s)) for u, s in users.items())
-            if users
-            else None,
-            login_required=self._credentials.listed if login_required is None else login_required,
-            max_size=max_size,
-            synchronous=synchronous,
-            lock_timeout=lock_timeout,
-            retention=retention,
-        )
+        self._settings = settings.at(self.archive.url, temporary=self._temporary is not None)
 
     # --- its life -----------------------------------------------------------------------------
 
@@ -179,8 +179,8 @@ class Sink:
         return next((s for s in _running if s.settings == self._settings and s.running), None)
 
     def _launch(self) -> Server:
-        for port in filter(None, (self._settings.port, self._settings.tls_port)):
-            if any(port in (server.port, server.tls_port) for server in _running):
+        for port in filter(None, self._settings.ports.values()):
+            if any(port in (s.port, s.tls_port, s.plain_port) for s in _running):
                 fix = (
                     "another sink of this kernel has it: call lab.Sink.stop_all() first, "
                     "or leave the port out for a free one"
@@ -229,6 +229,11 @@ class Sink:
     def tls_port(self) -> int:
         """The port of the implicit TLS door."""
         return self._live.tls_port
+
+    @property
+    def plain_port(self) -> int:
+        """The port of the plain door."""
+        return self._live.plain_port
 
     @cached_property
     def ca_file(self) -> Path:
@@ -299,8 +304,17 @@ class Sink:
         where = tilde(self.archive.name)
         if not self.running:
             return f"<Sink stopped, archive {where}>"
-        doors = f"port {self.port} STARTTLS, port {self.tls_port} TLS"
+        doors = f"port {self.port} STARTTLS, port {self.tls_port} TLS, port {self.plain_port} plain"
         return f"<Sink on {self.host}: {doors}, archive {where}>"
+
+    @property
+    def _who(self) -> str:
+        who = "any name and password" if self._credentials.open else "only the users it was given"
+        doors = self._settings.login_required
+        if len(doors) == len(DOORS):
+            return f"{who}, required"
+        where = " and ".join(door for door in DOORS if door in doors)
+        return f"{who}, required at the doors {where}" if doors else f"{who}, not required"
 
     def _repr_html_(self) -> str:
         state: dict[str, Any] = {"State": "stopped"}
@@ -309,12 +323,8 @@ class Sink:
                 "State": "running, on this machine only",
                 "STARTTLS": f"{self.host}, port {self.port}",
                 "Implicit TLS": f"{self.host}, port {self.tls_port}",
-                "Login": (
-                    "only the users it was given"
-                    if self._credentials.listed
-                    else "any name and password"
-                )
-                + (", required" if self._settings.login_required else ", not required"),
+                "Plain": f"{self.host}, port {self.plain_port}",
+                "Login": self._who,
             }
         state |= {
             "Trust": tilde(self.ca_file),

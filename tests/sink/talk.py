@@ -33,16 +33,21 @@ class Talk:
     Args:
         sink: A running sink.
         implicit: Use the door that speaks TLS from the first byte.
+        door: Or that of this name.
         host: Where to connect to.
     """
 
-    def __init__(self, sink, *, implicit: bool = False, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, sink, *, implicit: bool = False, door: str = "", host: str = "127.0.0.1"
+    ) -> None:
         self.sink = sink
-        port = sink.tls_port if implicit else sink.port
+        door = door or ("implicit" if implicit else "starttls")
+        names = {"starttls": "port", "implicit": "tls_port", "plain": "plain_port"}
+        port = getattr(sink, names[door])
         self.sock: socket.socket = socket.create_connection((host, port), 10)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
-        if implicit:
+        if door == "implicit":
             self._wrap()
         self.greeting = self.reply()
 

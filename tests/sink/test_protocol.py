@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sink.talk import Talk, b64, ended, plain, transcript, until
 
+pytestmark = pytest.mark.usefixtures("each_loop")
+
 PASSWORD = "open sesame"
 SECRETS = [PASSWORD, b64(PASSWORD).decode(), plain("ann", PASSWORD).decode()]
 
@@ -46,7 +48,7 @@ class TestEncryption:
             assert client.say("MAIL FROM:<ann@example.com>").startswith("503")
             after = client.hello()
             assert "STARTTLS" not in after
-            assert "250-AUTH LOGIN PLAIN" in after
+            assert "250-AUTH PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER" in after
             spoken = client.sock.version(), client.sock.cipher()[0]
         (session,) = ended(sink)
         assert session.door == "starttls"
@@ -58,7 +60,7 @@ class TestEncryption:
         with Talk(sink, implicit=True) as client:
             assert client.greeting.startswith("220 ")
             offered = client.hello()
-            assert "250-AUTH LOGIN PLAIN" in offered
+            assert "250-AUTH PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER" in offered
             assert "STARTTLS" not in offered
             client.log_in()
             assert client.mail(b"hi\r\n").startswith("250")
@@ -76,25 +78,6 @@ class TestEncryption:
             client.hello()
             assert client.say("STARTTLS").startswith("503 5.5.1")
             assert client.say("NOOP").startswith("250")
-
-    def test_commands_behind_starttls_are_dropped(self, free):
-        """What was sent in plain text behind STARTTLS does not count as said under TLS."""
-        with Talk(free) as client:
-            client.hello()
-            client.send(
-                b"STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<evil@example.com>\r\n"
-                b"RCPT TO:<bob@example.org>\r\n"
-            )
-            assert client.reply().startswith("220")
-            client._wrap()
-            assert client.say("DATA").startswith("503")
-            client.hello()
-            assert client.say("RCPT TO:<bob@example.org>").startswith("503")
-            assert client.mail(b"mine\r\n").startswith("250")
-        (message,) = free.archive.messages()
-        assert message.mail_from == "ann@example.com"
-        (session,) = ended(free)
-        assert "evil" not in transcript(session)
 
     @pytest.mark.parametrize("implicit", [False, True])
     def test_a_failed_handshake_is_a_session_with_a_note(self, free, implicit):
@@ -246,7 +229,7 @@ class TestLogins:
         """A mechanism the sink does not know gets 504."""
         with Talk(sink, implicit=True) as client:
             client.hello()
-            assert client.say("AUTH CRAM-MD5").startswith("504 5.5.4")
+            assert client.say("AUTH SCRAM-SHA-256").startswith("504 5.5.4")
             assert client.say("AUTH").startswith("501")
 
     def test_a_login_line_may_be_as_long_as_the_rfc_says(self, new_sink):
@@ -268,8 +251,8 @@ DIALOGUES = {
     "tab everywhere": [b"AUTH\tPLAIN\t" + plain("ann", PASSWORD), b64(PASSWORD)],
     "equals sign": [b"AUTH=PLAIN " + plain("ann", PASSWORD), b64(PASSWORD)],
     "too many words": [b"AUTH PLAIN " + plain("ann", PASSWORD) + b" x"],
-    "after 504": [b"AUTH CRAM-MD5", b64(PASSWORD), plain("ann", PASSWORD)],
-    "after 504 with secret": [b"AUTH XOAUTH2 " + plain("ann", PASSWORD), b64(PASSWORD)],
+    "after 504": [b"AUTH SCRAM-SHA-1", b64(PASSWORD), plain("ann", PASSWORD)],
+    "after 504 with secret": [b"AUTH NTLM " + plain("ann", PASSWORD), b64(PASSWORD)],
     "after 535": [b"AUTH PLAIN " + plain("ann", f"{PASSWORD}!"), b64(PASSWORD), b64(PASSWORD)],
     "after 235": [b"AUTH PLAIN " + plain("ann", PASSWORD), b64(PASSWORD)],
     "after *": [b"AUTH LOGIN", b"*", b64("ann"), b64(PASSWORD)],
@@ -532,25 +515,6 @@ class TestPipelining:
         assert {"PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "SIZE"} <= offered
 
 
-ENDS = ["\n.\n", "\n.\r\n", "\r.\r", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r.\n", "\n.\r", "\r\n.\0\r\n",
-        "\r\n\0.\r\n", "\0\r\n.\0\n", "\n\n.\r\n", "\r\r.\r\n", "\r\n .\r\n", "\r\n. \r\n", "\r\n..\r\n",
-        "\x85.\r\n", "\u2028.\r\n", "\x0b.\r\n", "\x0c.\r\n"]  # fmt: skip
-
-
-@pytest.mark.parametrize("end", ENDS, ids=repr)
-def test_no_end_but_the_real_one_ends_a_message(free, talk, end):
-    """A second transaction smuggled into a message (CVE-2023-51764 and its kin) stays text."""
-    smuggled = (
-        b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nSubject: evil\r\n"
-    )
-    wire = b"Subject: good\r\n\r\nx" + end.encode() + smuggled
-    assert talk.mail(wire).startswith("250")
-    assert talk.say("NOOP").startswith("250"), "there was more than one reply"
-    (message,) = free.archive.messages()
-    assert message.mail_from == "ann@example.com"
-    assert message.raw == wire.replace(b"\r\n.", b"\r\n")
-
-
 class TestFailures:
     def test_the_text_of_an_exception_never_reaches_the_client(self, free, monkeypatch, caplog):
         """A fault inside the sink is told as 451 without detail, and logged."""
@@ -601,10 +565,13 @@ class TestFailures:
         assert session.started_at <= session.ended_at
 
     def test_many_unknown_commands_end_the_connection(self, free, talk):
-        """A client that speaks another language is shown the door."""
-        replies = [talk.say(line)[:3] for line in (b"GET / HTTP/1.1", b"Host: x", b"A", b"B", b"C")]
-        assert replies == ["500"] * 4 + ["502"]
+        """A client that speaks another language is shown the door, and the dialogue says why."""
+        replies = [talk.say("HALLO")[:3] for _ in range(20)]
+        assert replies == ["500"] * 20
+        assert talk.reply() == "421 4.7.0 Error: too many errors"
         assert talk.hung_up()
+        talk.sock.close()
+        assert transcript(ended(free)[0]).endswith("S 421 4.7.0 Error: too many errors")
 
     def test_a_line_without_an_end_does_not_fill_the_memory(self, talk):
         """A command line of megabytes is refused once it ends, and the connection goes on."""
