@@ -126,7 +126,7 @@ def test_running_all_cells_again_is_fine(first):
     expect(table).to_be_visible()
     # Not inner_text: cells out of sight are there but not drawn.
     ports = re.findall(r"port (\d{4,5})", table.text_content())
-    assert len(ports) == 2
+    assert len(ports) == 3
     first.run_all()
     expect(first.outputs.locator(".jp-RenderedText[data-mime-type*='stderr']")).to_have_count(0)
     # Outputs are drawn anew as their cells end, so the page is given a moment.
