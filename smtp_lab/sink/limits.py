@@ -21,7 +21,7 @@ class Limits:
             silent the longest has to go; where nobody is silent, the new one is told 421.
         connections_per_peer: At the same time, from one address.
         commands: In one session.
-        errors: Commands answered with an error, in one session.
+        errors: Commands answered with a lasting error (5xx), in one session.
         recipients: Of one message; further ones get 452 (RFC 5321 section 4.5.3.1.8 asks for 100).
         logins: Failed logins in one session.
         idle: Seconds without a command from the client.
