@@ -74,6 +74,25 @@ class Child:
         self.process.stdout.close()
 
 
+def event(line: str) -> str:
+    """What a line of the system's record tells: written, synced, 354 said, 250 said, or nothing."""
+    call = re.match(
+        r"\d+ +(?:<\.\.\. )?(pwrite64|fdatasync|fsync|sendto|sendmsg|write)\b(.*)", line
+    )
+    if call is None:
+        return ""
+    name, rest = call.groups()
+    begun, done = "resumed>" not in line, "<unfinished" not in line
+    if name == "pwrite64":
+        return "w" if begun and "mail.sqlite3-wal" in rest else ""
+    if name in ("fdatasync", "fsync"):
+        # One that is resumed says no file: there is only one file it can be then.
+        return "s" if done and ("-wal" in rest or not begun) else ""
+    if begun and '"354 ' in rest:
+        return "3"
+    return "2" if begun and "kept as number" in rest else ""
+
+
 class TestSynced:
     def events(self, tmp_path, synchronous):
         """What a sink wrote, synced and sent, in the order it was done, by the system's record."""
@@ -90,26 +109,19 @@ class TestSynced:
             for n in range(20):
                 assert talk.mail(b"x" * 70 + b"\r\n%d\r\n" % n).startswith("250")
         child.close()
-        found = []
-        for line in record.read_text().splitlines():
-            name = re.search(
-                r"(?:<\.\.\. )?(pwrite64|fdatasync|fsync|sendto|sendmsg|write)\b", line
-            )
-            if name is None:
-                continue
-            begun, done = "resumed>" not in line, "<unfinished" not in line
-            if "mail.sqlite3-wal" in line and begun and name[1] == "pwrite64":
-                found.append("write")
-            # One that is resumed says no file: there is only one file it can be then.
-            if name[1] in ("fdatasync", "fsync") and done and ("-wal" in line or not begun):
-                found.append("sync")
-            if begun and "354 " in line:
-                found.append("354")
-            if begun and "kept as number" in line:
-                found.append("250")
-        return "".join(
-            {"write": "w", "sync": "s", "354": "3", "250": "2"}[event] for event in found
-        )
+        return "".join(map(event, record.read_text().splitlines()))
+
+    @pytest.mark.parametrize("process", ["812", "12354"])
+    def test_the_number_of_a_thread_is_no_reply(self, process):
+        """What is read from the record are calls: a thread whose number ends in 354 says nothing."""
+        lines = [
+            'sendto(9<TCP:[127.0.0.1:25]>, "354 Go on", 9, 0, NULL, 0 <unfinished ...>',
+            'pwrite64(7</tmp/mail.sqlite3-wal>, "", 24, 0) = 24',
+            "fdatasync(7</tmp/mail.sqlite3-wal> <unfinished ...>",
+            "<... fdatasync resumed>) = 0",
+            'sendto(9<TCP:[127.0.0.1:25]>, "250 2.0.0 OK: kept as number 1", 30, 0) = 30',
+        ]
+        assert "".join(event(f"{process} {line}") for line in lines) == "3ws2"
 
     def test_the_log_is_synced_after_its_last_write_and_before_the_answer(self, tmp_path):
         """Between 354 and 250 the message is written to the log, and then the log is synced."""
