@@ -73,6 +73,7 @@ benchmarks: $(VENV)/.bench
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/archive.py
+	$(BIN)/python benchmarks/busy.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

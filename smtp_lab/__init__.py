@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from smtp_lab.inbox import Inbox as Inbox
     from smtp_lab.sink import Limits as Limits
     from smtp_lab.sink import Login as Login
+    from smtp_lab.sink import Rule as Rule
     from smtp_lab.sink import Sink as Sink
     from smtp_lab.transcript import Transcript as Transcript
     from smtp_lab.widgets import BatchPanel as BatchPanel
@@ -134,7 +135,7 @@ _HOMES = {
         "TokenError",
     ),
     "inbox": ("Captured", "Inbox"),
-    "sink": ("Limits", "Login", "Sink"),
+    "sink": ("Limits", "Login", "Rule", "Sink"),
     "transcript": ("Transcript",),
     "widgets": ("BatchPanel", "ProfileForm"),
 }

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -163,27 +164,58 @@ def demo(*, as_json: bool) -> None:
     show_default=True,
     help="Port of the TLS door; 0: a free one.",
 )
+@click.option(
+    "--plain-port", type=int, default=0, show_default=True, help="Port of the door without TLS."
+)
+@click.option("--host", default=None, help="Where it listens; default: on this machine only.")
+@click.option(
+    "--user",
+    default=None,
+    help="Who may log in, and must; the password is asked for, or SMTP_LAB_SINK_PASSWORD.",
+)
 @click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
 @as_json
 @_told
-def sink(port: int, tls_port: int, archive: str | None, *, as_json: bool) -> None:
+def sink(*, user: str | None, archive: str | None, as_json: bool, **asked: Any) -> None:
     """Run a sink until Ctrl-C, and print what arrives."""
-    with smtp_lab.Sink(archive, port=port, tls_port=tls_port) as running:
-        about = {"host": running.host, "port": running.port, "tls_port": running.tls_port}
-        about |= {"ca_file": str(running.ca_file), "archive": running.archive.name}
-        click.echo(
-            json.dumps(about) if as_json else "\n".join(f"{k:<9}{v}" for k, v in about.items())
-        )
-        seen = running.archive.last_id()
-        try:
-            while True:
-                time.sleep(0.2)
-                for stored in running.archive.messages(after=seen):
-                    seen = stored.id
-                    message = smtp_lab.Captured(stored, running.archive)
-                    click.echo(json.dumps(_row(message)) if as_json else repr(message))
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+    from smtp_lab.sink.exposure import address, is_local, on_hub
+
+    if not user and (on_hub() or not is_local(address(asked["host"]))):
+        raise click.ClickException("Others can reach this sink: give --user, who may log in.")
+    users = {user: _password(user)} if user else None
+    # Whoever ends this program lets it finish what is on its way, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            running = smtp_lab.Sink(archive, users=users, **asked).start()
+        for warning in said:
+            click.echo(str(warning.message), err=True)
+        with running:
+            _show(running, as_json=as_json)
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+
+
+def _show(running: smtp_lab.Sink, *, as_json: bool) -> None:
+    """Say where a sink listens, and print what arrives, without an end."""
+
+    def show(message: smtp_lab.Captured) -> None:
+        click.echo(json.dumps(_row(message)) if as_json else repr(message))
+
+    about = {"host": running.host, "port": running.port, "tls_port": running.tls_port}
+    about |= {"plain_port": running.plain_port}
+    about |= {"ca_file": str(running.ca_file), "archive": running.archive.name}
+    running.on_message(show)
+    click.echo(json.dumps(about) if as_json else "\n".join(f"{k:<11}{v}" for k, v in about.items()))
+    while True:
+        time.sleep(3600)
+
+
+def _password(user: str) -> str:
+    given = os.environ.get("SMTP_LAB_SINK_PASSWORD")
+    asked: str = given or click.prompt(f"Password of {user}", hide_input=True, err=True)
+    return asked
 
 
 @main.command("send-test")

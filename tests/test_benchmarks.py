@@ -27,3 +27,21 @@ def test_delivery_is_measured(monkeypatch):
     for row in ("smtp-source", "send_many, prepared", "smtplib, four threads", "one by one: send"):
         assert f"\n{row}" in done.stdout
     assert done.stdout.count("(goal: ") == 3
+
+
+def test_a_busy_notebook_is_measured(monkeypatch):
+    """A small run ends with the ratio its goal is about, reached on this machine or not."""
+    monkeypatch.setenv("PATH", "/usr/sbin", prepend=":")
+    need("smtp-source", "on Debian and Ubuntu: apt-get install postfix")
+    command = [sys.executable, str(ROOT / "benchmarks" / "busy.py")]
+    done = subprocess.run(
+        [*command, "--messages", "200", "--rounds", "1"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.stderr == ""
+    for row in ("thread idle", "thread busy", "process idle", "process busy", "process busy told"):
+        assert f"\n{row}" in done.stdout
+    assert "\na busy notebook keeps" in done.stdout

@@ -45,7 +45,7 @@ def test_demo_as_json():
 def test_demo_fails_when_something_arrives_otherwise(monkeypatch, tmp_path):
     """A sink that loses a byte makes the demonstration exit with 1 and say what is different."""
     code = """
-import smtp_lab.archive.store as store
+import smtp_lab.archive.reading as store
 whole = store.message_of
 def shorter(row):
     message = whole(row)
@@ -107,6 +107,44 @@ def test_a_sink_in_the_shell_takes_mail_until_interrupted(tmp_path):
     assert process.returncode == 0
     listed = json.loads(_run("inbox", "--archive", str(archive), "--json").stdout)
     assert listed["mail_from"] == "ann@example.com"
+
+
+def test_a_sink_beyond_this_machine_wants_a_user(tmp_path):
+    """It says that others can reach it, takes the user's login and no other, and drains on TERM."""
+    archive = str(tmp_path / "mail.sqlite3")
+    command = ["sink", "--host", "0.0.0.0", "--port", "0", "--tls-port", "0", "--archive", archive]
+    refused = _run(*command, code=1)
+    assert refused.stderr == "Error: Others can reach this sink: give --user, who may log in.\n"
+    assert not Path(archive).exists()
+    process = subprocess.Popen(
+        [SMTP_LAB, *command, "--user", "ann", "--json"],
+        env=os.environ | {"SMTP_LAB_SINK_PASSWORD": "open sesame"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        about = json.loads(process.stdout.readline())
+        connection = lab.SmtpConnection(
+            host="127.0.0.1",
+            port=about["port"],
+            ca_file=about["ca_file"],
+            auth=lab.BasicAuth(username="ann", password="open sesame"),
+        )
+        profile = lab.Profile(name="shell", sender="ann@example.com", connection=connection)
+        assert not lab.send_test(profile.with_password("open barley"), to="you@example.com").ok
+        assert lab.send_test(profile, to="you@example.com").ok
+        assert json.loads(process.stdout.readline())["rcpt_to"] == ["you@example.com"]
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert said.startswith("The sink listens on 0.0.0.0, beyond this machine: whoever can reach it")
+    assert "sesame" not in said
+    assert said.endswith("stopped\n")
+    opened = lab.Inbox.open(archive)
+    assert all(session.ended_at for session in opened.archive.sessions())
+    opened.archive.close()
 
 
 def test_a_taken_port_is_one_sentence(sink):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from smtp_lab.archive import schema
-from smtp_lab.archive.pen import statements
+from smtp_lab.archive.pen import TABLES, statements
 from smtp_lab.archive.records import StoredMessage
 from smtp_lab.archive.rows import Known, Rows
 
@@ -32,11 +32,8 @@ def add_fetched(
     connection.execute(sa.update(c).values(**counted))
     rows = Rows.of([message], (), number, Known())
     sql = statements("?" if connection.dialect.name == "sqlite" else "%s")
-    for table, values in (
-        ("sessions", rows.sessions),
-        ("messages", rows.messages),
-        ("raws", rows.raws),
-    ):
-        connection.exec_driver_sql(sql[table], values)
+    for table in TABLES:
+        if values := getattr(rows, table):
+            connection.exec_driver_sql(sql[table], values)
     connection.execute(sa.insert(t).values(mailbox=mailbox, name=name, message_id=number))
     return number

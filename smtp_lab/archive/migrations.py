@@ -108,5 +108,11 @@ def _gather_lines(connection: sa.Connection) -> None:
         connection.execute(sa.update(s).where(s.c.id == number).values(said=said))
 
 
-_STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: sa.Connection) -> None:
+    """There were no tags and no mailboxes."""
+    schema.tags.create(connection)
+    schema.mailboxes.create(connection)
+
+
+_STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """By the version they begin with. A step is never changed once it was released."""

@@ -19,7 +19,10 @@ from smtp_lab.archive.records import StoredMessage, StoredSession
 from smtp_lab.archive.rows import Known, Rows
 from smtp_lab.archive.trouble import busy
 
-__all__ = ("Pen", "PostgresPen", "SqlitePen", "Synchronous", "pen_for", "statements")
+__all__ = ("TABLES", "Pen", "PostgresPen", "SqlitePen", "Synchronous", "pen_for", "statements")
+
+TABLES = ("sessions", "messages", "raws", "tags", "mailboxes")
+"""What a transaction fills, each where there is something for it."""
 
 Synchronous = Literal["FULL", "NORMAL"]
 """FULL: what is answered survives a loss of power; NORMAL: the end of the process, but a loss of
@@ -54,7 +57,8 @@ def _taken(engine: sa.Engine) -> sa.PoolProxiedConnection:
 def statements(place: str) -> dict[str, str]:
     """The statement that stores a row, by table, with *place* for each value."""
     made = {}
-    for table in (schema.sessions, schema.messages, schema.raws):
+    for name in TABLES:
+        table = schema.metadata.tables[name]
         names = [column.name for column in table.c]
         values = ", ".join([place] * len(names))
         made[table.name] = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({values})"  # noqa: S608
@@ -108,6 +112,9 @@ class SqlitePen:
             if messages:
                 db.executemany(self._sql["messages"], rows.messages)
                 db.executemany(self._sql["raws"], rows.raws)
+            for name in ("tags", "mailboxes"):
+                if labels := getattr(rows, name):
+                    db.executemany(self._sql[name], labels)
             db.execute("COMMIT")
         except BaseException:
             self._known.forget()
@@ -188,7 +195,7 @@ class PostgresPen:
         try:
             rows = Rows.of(messages, sessions, number, self._known)
             with db.pipeline(), db.cursor() as cursor:
-                for name in ("sessions", "messages", "raws"):
+                for name in TABLES:
                     if values := getattr(rows, name):
                         cursor.executemany(self._sql[name], values)
                 cursor.execute("COMMIT")

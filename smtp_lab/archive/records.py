@@ -86,6 +86,9 @@ class StoredMessage:
         id: Its number in the archive; 0 before it is stored.
         size: Its length in octets.
         lines: How many lines of the dialogue lead up to it, the answer to it included.
+        mailboxes: Those it is stored in; what is read from an archive has none, see
+            `Archive.mailboxes`.
+        tags: Those it is stored with; what is read has none, see `Archive.tags`.
     """
 
     raw: bytes
@@ -98,6 +101,8 @@ class StoredMessage:
     id: int = 0
     size: int = 0
     lines: int = 0
+    mailboxes: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @cached_property
     def flags(self) -> frozenset[str]:

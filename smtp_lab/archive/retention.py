@@ -86,7 +86,7 @@ def prune(connection: sa.Connection, retention: Retention, *, now: datetime | No
         count, octets, gone = count - 1, octets - row.size, gone + 1
     if gone:
         last = oldest[gone - 1].id
-        for table in (schema.summaries, r):
+        for table in (schema.summaries, schema.tags, schema.mailboxes, r):
             connection.execute(sa.delete(table).where(table.c.message_id <= last))
         connection.execute(sa.delete(m).where(m.c.id <= last))
         connection.execute(sa.update(c).values(messages=count, bytes=octets))

@@ -93,6 +93,8 @@ class Rows:
     sessions: list[tuple[Any, ...]] = field(default_factory=list)
     messages: list[tuple[Any, ...]] = field(default_factory=list)
     raws: list[tuple[Any, ...]] = field(default_factory=list)
+    tags: list[tuple[int, str]] = field(default_factory=list)
+    mailboxes: list[tuple[int, str]] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -124,6 +126,9 @@ class Rows:
                 )
             )
             rows.raws.append((number, piece(session.transcript), message.raw))
+            if message.tags or message.mailboxes:
+                rows.tags += [(number, tag) for tag in message.tags]
+                rows.mailboxes += [(number, mailbox) for mailbox in message.mailboxes]
             number += 1
         rows.sessions += [known.alone(session) for session in sessions]
         return rows

@@ -21,6 +21,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -33,14 +34,16 @@ __all__ = (
     "counters",
     "facts",
     "fetched",
+    "mailboxes",
     "messages",
     "metadata",
     "raws",
     "sessions",
     "summaries",
+    "tags",
 )
 
-VERSION = 3
+VERSION = 4
 """Raised by one with every change of the tables, together with a step in `migrations`."""
 
 metadata = MetaData()
@@ -133,4 +136,25 @@ fetched = Table(
     Column("mailbox", String, primary_key=True),
     Column("name", String, primary_key=True),
     Column("message_id", BigInteger, nullable=False),
+)
+
+# What was put on messages by a rule or by hand; most have nothing here. The rows of a table without
+# row numbers lie in the order of the key itself.
+tags = Table(
+    "tags",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("tag", String(100), primary_key=True),
+    Index("ix_tags_tag", "tag", "message_id"),
+    sqlite_with_rowid=False,
+)
+
+# The mailboxes a message belongs to: none, or one, or several, as its recipients may.
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("mailbox", String(100), primary_key=True),
+    Index("ix_mailboxes_mailbox", "mailbox", "message_id"),
+    sqlite_with_rowid=False,
 )

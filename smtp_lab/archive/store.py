@@ -6,10 +6,10 @@ import contextlib
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import index
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,13 +17,14 @@ from smtp_lab.archive import schema
 from smtp_lab.archive.address import file_of, make_private, name_of, url_of
 from smtp_lab.archive.connect import engine_for
 from smtp_lab.archive.fetched import add_fetched
+from smtp_lab.archive.forking import PATIENCE, Gate, look_after
+from smtp_lab.archive.labels import add_tags, labels, remove_tags
 from smtp_lab.archive.migrations import migrate, version_of
 from smtp_lab.archive.pen import Synchronous, pen_for
 from smtp_lab.archive.place import network_file_system
+from smtp_lab.archive.reading import Reader
 from smtp_lab.archive.records import StoredMessage, StoredSession
 from smtp_lab.archive.retention import Retention, prune
-from smtp_lab.archive.rows import dialogue, message_of, session_of
-from smtp_lab.archive.trouble import telling
 from smtp_lab.errors import ArchiveError, InputError
 
 __all__ = ("LOCK_TIMEOUT", "Archive")
@@ -32,7 +33,7 @@ LOCK_TIMEOUT = 10.0
 """Seconds to wait for another program that has locked an archive."""
 
 
-class Archive:
+class Archive(Reader):
     """Captured mail in a database.
 
     Messages are numbered in the order of their commits, from 1, without gaps, and a number is never
@@ -74,7 +75,7 @@ class Archive:
             problem = f"{lock_timeout!r} is not between 0 and 3600"
             raise InputError.of("lock_timeout", problem, "give seconds to wait")
         self._create = create
-        self._lock = threading.Lock()
+        self._lock, self._gate = threading.Lock(), Gate()
         self._file = file_of(self.url)
         if self._file and create:
             make_private(self._file)
@@ -93,6 +94,7 @@ class Archive:
         with self._telling("opened"):
             self._prepare()
         self._seen = self._identity()
+        look_after(self)
 
     def __repr__(self) -> str:
         return f"<Archive {self.name}>" if hasattr(self, "url") else "<Archive without an address>"
@@ -107,6 +109,26 @@ class Archive:
         with self._lock:
             self._pen.close()
         self._engine.dispose()
+
+    def before_fork(self) -> None:
+        """Close every connection, and let nobody open one: a fork must not copy it."""
+        self._held = self._lock.acquire(timeout=PATIENCE)
+        self._closed = self._gate.shut() and self._held
+        if self._closed:
+            self._pen.close()
+            self._engine.dispose()
+
+    def after_fork(self, *, in_child: bool) -> None:
+        """Let everybody go on; what could not be closed is of no use in the forked process."""
+        if in_child:
+            self._lock, self._gate = threading.Lock(), Gate()
+            if not self._closed:
+                self._left = self._engine, self._pen  # never closed here: they are the parent's
+                self._lost = True
+            return
+        self._gate.open()
+        if self._held:
+            self._lock.release()
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -186,111 +208,39 @@ class Archive:
             with self._lock, self._telling("written"), self._writing() as connection:
                 connection.execute(_SUMMARIZE, rows)
 
-    # --- reading ------------------------------------------------------------------------------
+    def add_tags(self, ids: Iterable[int], tags: str | Iterable[str]) -> None:
+        """Give each of *tags* to the messages with these numbers.
 
-    def count(self) -> int:
-        """How many messages there are."""
-        return int(self._scalar(sa.select(sa.func.count()).select_from(schema.messages)))
+        One it has already, and a message that is gone, are passed over.
 
-    def last_id(self) -> int:
-        """The number of the newest message; 0 when there is none."""
-        return int(self._scalar(sa.select(sa.func.max(schema.messages.c.id))) or 0)
+        Raises:
+            InputError: A tag is no text of 1 to 100 characters.
+            ArchiveError: It cannot be written; nothing was changed.
+        """
+        self._label(add_tags, ids, labels("tags", tags))
 
-    def ids(self) -> list[int]:
-        """The numbers of all messages, oldest first."""
-        return [
-            row["id"]
-            for row in self._rows(sa.select(schema.messages.c.id).order_by(schema.messages.c.id))
-        ]
+    def remove_tags(self, ids: Iterable[int], tags: str | Iterable[str]) -> None:
+        """Take each of *tags* from the messages with these numbers, where they have it.
 
-    def messages(
+        Raises:
+            InputError: A tag is no text of 1 to 100 characters.
+            ArchiveError: It cannot be written; nothing was changed.
+        """
+        self._label(remove_tags, ids, labels("tags", tags))
+
+    def _label(
         self,
-        *,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        only: int | None = None,
-    ) -> list[StoredMessage]:
-        """Messages with their raw bytes, oldest first.
-
-        Args:
-            after: Only those with a number above this.
-            upto: Only those with a number up to this.
-            limit: This many at the most.
-            only: Just the one with this number.
-        """
-        m, r = schema.messages, schema.raws
-        query = _heads(after, limit).join(r, r.c.message_id == m.c.id).add_columns(r.c.raw)
-        if upto is not None:
-            query = query.where(m.c.id <= upto)
-        if only is not None:
-            query = query.where(m.c.id == only)
-        return [message_of(row) for row in self._rows(query)]
-
-    def heads(
-        self, reader: int, *, after: int = 0, limit: int | None = None
-    ) -> list[tuple[StoredMessage, str]]:
-        """Messages without their raw bytes, oldest first, with what is kept by `summarize`.
-
-        Args:
-            reader: Whose summaries.
-            after: Only messages with a number above this.
-            limit: This many at the most.
-
-        Returns:
-            Each message, ``raw`` left empty, and its summary, empty where there is none.
-        """
-        m, k = schema.messages, schema.summaries
-        mine = sa.and_(k.c.message_id == m.c.id, k.c.reader == reader)
-        query = _heads(after, limit).outerjoin(k, mine).add_columns(k.c.summary)
-        return [(message_of(row), row["summary"] or "") for row in self._rows(query)]
-
-    def sessions(self) -> list[StoredSession]:
-        """All sessions, oldest first, also those no message came of."""
-        m, r, s = schema.messages, schema.raws, schema.sessions
-        rows = self._rows(sa.select(s).order_by(s.c.started_at))
-        pieces: dict[str, list[str]] = {row["id"]: [] for row in rows}
-        said = sa.select(m.c.session_id, r.c.said).join(r, r.c.message_id == m.c.id)
-        for row in self._rows(said.order_by(m.c.id)):
-            pieces.setdefault(row["session_id"], []).append(row["said"])
-        found = []
-        for row in rows:
-            session = session_of(row)
-            lines = dialogue([*pieces[session.id], row["said"]])
-            session.transcript = _transcript(session, lines)
-            found.append(session)
-        return found
-
-    def transcript(self, session: StoredSession, upto: int | None = None) -> dict[str, Any]:
-        """The dialogue of *session*, or its first *upto* lines, as `Transcript.to_dict`."""
-        m, r, s = schema.messages, schema.raws, schema.sessions
-        rows = self._rows(sa.select(s).where(s.c.id == session.id))
-        if not rows:
-            return _transcript(session, [])
-        own = rows[0]
-        query = (
-            sa.select(r.c.said)
-            .join(m, m.c.id == r.c.message_id)
-            .where(m.c.session_id == session.id, m.c.id >= (own["first_message"] or 0))
-            .order_by(m.c.id)
-        )
-        if own["last_message"] is not None:
-            query = query.where(m.c.id <= own["last_message"])
-        pieces = [row["said"] for row in self._rows(query)] if own["first_message"] else []
-        return _transcript(session, dialogue([*pieces, own["said"]], upto))
-
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
-        with self._telling("read"), self._engine.connect() as connection:
-            return connection.execute(query).mappings().all()
-
-    def _scalar(self, query: sa.Select[Any]) -> Any:
-        with self._telling("read"), self._engine.connect() as connection:
-            return connection.execute(query).scalar()
+        change: Callable[[sa.Connection, Sequence[int], Sequence[str]], None],
+        ids: Iterable[int],
+        tags: Sequence[str],
+    ) -> None:
+        # A cell of a DataFrame is no int, and no database knows it.
+        numbers = [index(number) for number in ids]
+        if numbers and tags:
+            with self._lock, self._telling("written"), self._writing() as connection:
+                change(connection, numbers, tags)
 
     # --- its place ----------------------------------------------------------------------------
-
-    def _telling(self, what: str) -> contextlib.AbstractContextManager[None]:
-        return telling(self.url, what)
 
     def _identity(self) -> tuple[int, int] | None:
         if self._file is None:
@@ -312,7 +262,7 @@ class Archive:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         begin = "BEGIN IMMEDIATE" if self._file else "BEGIN"
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             connection.exec_driver_sql(begin)
             try:
                 yield connection
@@ -323,7 +273,7 @@ class Archive:
             connection.exec_driver_sql("COMMIT")
 
     def _prepare(self) -> None:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             version = version_of(connection)
         if version is not None and version > schema.VERSION:
             raise ArchiveError(
@@ -348,19 +298,3 @@ _SUMMARIZE = sa.text(
     "SELECT id, :reader, :said FROM messages WHERE id = :n "
     "ON CONFLICT (message_id) DO UPDATE SET reader = excluded.reader, summary = excluded.summary"
 )
-
-
-def _heads(after: int, limit: int | None) -> sa.Select[Any]:
-    m, s = schema.messages, schema.sessions
-    return (
-        sa.select(m, *[column.label(f"s_{column.name}") for column in s.c if column.name != "said"])
-        .select_from(m)
-        .outerjoin(s, s.c.id == m.c.session_id)
-        .where(m.c.id > after)
-        .order_by(m.c.id)
-        .limit(limit)
-    )
-
-
-def _transcript(session: StoredSession, lines: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"started_at": session.started_at.isoformat(), "lines": lines}

@@ -49,12 +49,20 @@ class Writer:
         archive: Where they go.
         waiting: How many may wait.
         retention: How much the archive keeps; by default everything.
+        told: Called after each commit with the first and the last number of the messages in it;
+            it must not wait.
     """
 
     def __init__(
-        self, archive: Archive, *, waiting: int = 1000, retention: Retention | None = None
+        self,
+        archive: Archive,
+        *,
+        waiting: int = 1000,
+        retention: Retention | None = None,
+        told: Callable[[int, int], None] | None = None,
     ) -> None:
         self._archive, self._waiting, self._retention = archive, waiting, retention or Retention()
+        self._told = told
         self._jobs: deque[_Job] = deque()
         self._bytes = 0
         self._closing = self._ended = False
@@ -228,7 +236,10 @@ class Writer:
             for job in jobs:
                 self._write([job])
         else:
-            self._newest = numbers[-1] if numbers else self._newest
+            if numbers:
+                self._newest = numbers[-1]
+                if self._told is not None:
+                    self._told(numbers[0], numbers[-1])
             done: list[tuple[_Job, _Outcome]] = [*zip(messages, numbers, strict=True)]
             _answer(done + [(job, 0) for job in sessions])
 

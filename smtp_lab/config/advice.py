@@ -8,9 +8,9 @@ from typing import Literal
 
 from smtp_lab.config.address import parse_sender
 from smtp_lab.config.auth import BasicAuth, OAuth2
+from smtp_lab.config.catalogue import Provider, provider_at, provider_near
 from smtp_lab.config.connection import GraphConnection, SmtpConnection, is_loopback
 from smtp_lab.config.profile import Profile
-from smtp_lab.config.providers import Provider, provider_at, provider_near
 
 __all__ = ("Advice", "advise")
 

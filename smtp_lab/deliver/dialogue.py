@@ -6,7 +6,7 @@ import smtplib
 from dataclasses import dataclass, replace
 
 from smtp_lab.config import NoAuth, OAuth2, SmtpConnection
-from smtp_lab.config.providers import provider_at
+from smtp_lab.config.catalogue import provider_at
 from smtp_lab.deliver import sasl
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery, Recipient

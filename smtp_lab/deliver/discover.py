@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 
 from smtp_lab.config.address import check_address
+from smtp_lab.config.catalogue import Endpoint, Provider, providers
+from smtp_lab.config.catalogue import provider_for as provider_of_facts
 from smtp_lab.config.connection import Security
-from smtp_lab.config.providers import Endpoint, Provider, providers
-from smtp_lab.config.providers import provider_for as provider_of_facts
 from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:

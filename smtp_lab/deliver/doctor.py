@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from smtp_lab.config import GraphConnection, Profile, ProfileBook
 from smtp_lab.config.address import check_addresses
-from smtp_lab.config.providers import provider_at
+from smtp_lab.config.catalogue import provider_at
 from smtp_lab.deliver.account import Account, find_profile
 from smtp_lab.deliver.checkup import Checkup
 from smtp_lab.deliver.dialogue import Entry, log_in, mask_of

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from smtp_lab.config import NoAuth, Profile, Provider, SmtpConnection
+from smtp_lab.config.catalogue import provider_at
 from smtp_lab.config.connection import Security
-from smtp_lab.config.providers import provider_at
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.checkup import Checkup, Stage, Suggestion
 from smtp_lab.deliver.dialogue import mask_of

@@ -104,6 +104,20 @@ class Captured:
         """The connection it came over: peer, TLS, login."""
         return self._stored.session
 
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """The mailboxes a sink's rules have put it into."""
+        if self._archive is None:
+            return self._stored.mailboxes
+        return self._archive.mailboxes([self.id]).get(self.id, ())
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags as they are now, given by a sink's rules or by hand."""
+        if self._archive is None:
+            return self._stored.tags
+        return self._archive.tags([self.id]).get(self.id, ())
+
     @cached_property
     def transcript(self) -> Transcript:
         """The dialogue as the sink saw it, up to its answer to the message."""

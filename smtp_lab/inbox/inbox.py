@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from smtp_lab.archive import Archive
+from smtp_lab.archive.labels import label
 from smtp_lab.errors import UnknownNameError
 from smtp_lab.inbox.captured import Captured
 from smtp_lab.inbox.summary import rows_after
@@ -29,7 +30,7 @@ _TEXT = (
     "peer",
     "door",
 )
-_LISTS = ("rcpt_to", "to", "cc", "attachments")
+_LISTS = ("rcpt_to", "to", "cc", "attachments", "mailboxes", "tags")
 
 
 class Inbox:
@@ -40,30 +41,39 @@ class Inbox:
 
     Args:
         archive: What to read.
+        mailbox: Only what a `Rule` of a sink has put into this mailbox; by default all mail.
+
+    Raises:
+        InputError: *mailbox* is no text of 1 to 100 characters.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, *, mailbox: str | None = None) -> None:
         self.archive = archive
+        self.mailbox = mailbox if mailbox is None else label("mailbox", mailbox)
         self._rows: dict[int, dict[str, Any]] = {}
 
     @classmethod
-    def open(cls, where: str | Path) -> Inbox:
+    def open(cls, where: str | Path, *, mailbox: str | None = None) -> Inbox:
         """Open the archive at *where*, a path or a SQLAlchemy URL.
+
+        Args:
+            where: The path or URL.
+            mailbox: Only what is in this mailbox; by default all mail.
 
         Raises:
             ArchiveError: It is not there, or cannot be opened.
         """
         try:
-            return cls(Archive(where, create=False))
+            return cls(Archive(where, create=False), mailbox=mailbox)
         finally:
             del where  # there may be a password in it: a traceback with locals shows none
 
     def __len__(self) -> int:
-        return self.archive.count()
+        return self.archive.count(self.mailbox)
 
     def __iter__(self) -> Iterator[Captured]:
         after = 0
-        while batch := self.archive.messages(after=after, limit=_BATCH):
+        while batch := self.archive.messages(after=after, limit=_BATCH, mailbox=self.mailbox):
             yield from (Captured(stored, self.archive) for stored in batch)
             after = batch[-1].id
 
@@ -72,7 +82,7 @@ class Inbox:
     @overload
     def __getitem__(self, index: slice) -> list[Captured]: ...
     def __getitem__(self, index: int | slice) -> Captured | list[Captured]:
-        ids = self.archive.ids()
+        ids = self.archive.ids(self.mailbox)
         if isinstance(index, slice):
             return [self.get(number) for number in ids[index]]
         try:
@@ -88,11 +98,11 @@ class Inbox:
             UnknownNameError: There is none.
         """
         number = whole(number)  # a cell of a DataFrame is no int, and no database knows it
-        found = self.archive.messages(only=number) if 0 < number < 2**63 else []
+        known = 0 < number < 2**63
+        found = self.archive.messages(only=number, mailbox=self.mailbox) if known else []
         if not found:
-            raise UnknownNameError.of(
-                "message", f"number {number} is not in {self.archive.name}", "see inbox.to_frame()"
-            )
+            problem = f"number {number} is not in {self._where}"
+            raise UnknownNameError.of("message", problem, "see inbox.to_frame()")
         return Captured(found[0], self.archive)
 
     def to_frame(self) -> pd.DataFrame:
@@ -102,16 +112,20 @@ class Inbox:
             id (int64), received_at (datetime64[us, UTC]), mail_from (str), rcpt_to (list of str),
             from (str), to and cc (lists of str), subject (str), date (datetime64[us, UTC], NaT
             where the header gives none), size (int64, octets), attachments (list of names),
-            message_id, tls_version, login, ehlo, peer, door (str). A text that is not there is
-            empty, never NaN. Of mail that was fetched from a mailbox, door is ``graph``, and peer
-            and tls_version tell how it was fetched.
+            message_id, tls_version, login, ehlo, peer, door (str), mailboxes and tags (lists of
+            str). A text that is not there is empty, never NaN. Of mail that was fetched from a
+            mailbox, door is ``graph``, and peer and tls_version tell how it was fetched.
         """
         import pandas as pd
 
         self._read_new()
         # One that came in since is in the next table.
-        ids = [number for number in self.archive.ids() if number in self._rows]
-        rows = [self._rows[number] for number in ids]
+        ids = [number for number in self.archive.ids(self.mailbox) if number in self._rows]
+        labels = {"mailboxes": self.archive.mailboxes(), "tags": self.archive.tags()}
+        rows = [
+            self._rows[number] | {name: found.get(number, ()) for name, found in labels.items()}
+            for number in ids
+        ]
         return pd.DataFrame(
             {
                 "id": pd.Series(ids, dtype="int64"),
@@ -128,11 +142,14 @@ class Inbox:
                     for name in _TEXT
                     if name not in ("mail_from", "from", "subject")
                 },
+                **{name: _column(rows, name) for name in labels},
             }
         )
 
     def sessions(self) -> pd.DataFrame:
         """All connections, one row each, oldest first, also those no message came of.
+
+        Of one *mailbox*: those its messages came over.
 
         Columns:
             id (str), started_at and ended_at (datetime64[us, UTC], NaT while it lasts), door, peer,
@@ -141,7 +158,7 @@ class Inbox:
         """
         import pandas as pd
 
-        found = [vars(session) for session in self.archive.sessions()]
+        found = [vars(session) for session in self.archive.sessions(self.mailbox)]
         spoken = [session["transcript"].get("lines", []) for session in found]
         names = ("door", "peer", "ehlo", "tls_version", "tls_cipher", "login", "mechanism")
         replies = [
@@ -160,15 +177,19 @@ class Inbox:
         )
 
     def _read_new(self) -> None:
-        last = self.archive.last_id()  # what comes in meanwhile is in the next table
+        last = self.archive.last_id(self.mailbox)  # what comes in meanwhile is in the next table
         while (after := max(self._rows, default=0)) < last:
-            new = rows_after(self.archive, after)
+            new = rows_after(self.archive, after, self.mailbox)
             if not new:
                 break
             self._rows |= new
 
+    @property
+    def _where(self) -> str:
+        return f"{f'{self.mailbox} of ' if self.mailbox else ''}{self.archive.name}"
+
     def __repr__(self) -> str:
-        return f"<Inbox of {len(self)} messages in {self.archive.name}>"
+        return f"<Inbox of {len(self)} messages in {self._where}>"
 
     def _repr_html_(self) -> str:
         import pandas as pd

@@ -26,14 +26,17 @@ _HEADS = 5000
 _RAWS = 50  # messages read with their bytes at once
 
 
-def rows_after(archive: Archive, after: int) -> dict[int, dict[str, Any]]:
+def rows_after(
+    archive: Archive, after: int, mailbox: str | None = None
+) -> dict[int, dict[str, Any]]:
     """A row of the table for some messages with a number above *after*; empty when there is none.
 
-    What had to be read for it is kept in the archive, if that can be written.
+    Of a *mailbox*, only its messages. What had to be read for it is kept in the archive, if that
+    can be written.
     """
-    heads = archive.heads(_READER, after=after, limit=_HEADS)
+    heads = archive.heads(_READER, after=after, limit=_HEADS, mailbox=mailbox)
     missing = [head.id for head, summary in heads if not summary]
-    made = _summaries(archive, missing)
+    made = _summaries(archive, missing, mailbox)
     rows = {}
     for head, kept in heads:
         summary = kept or made.get(head.id)
@@ -56,11 +59,13 @@ def summarize_some(archive: Archive, after: int, most: int) -> tuple[int, bool]:
     return (heads[-1][0].id if heads else after), len(heads) == most
 
 
-def _summaries(archive: Archive, numbers: Sequence[int]) -> dict[int, str]:
+def _summaries(
+    archive: Archive, numbers: Sequence[int], mailbox: str | None = None
+) -> dict[int, str]:
     made = {}
     for start in range(0, len(numbers), _RAWS):
         some = numbers[start : start + _RAWS]
-        found = archive.messages(after=some[0] - 1, upto=some[-1])
+        found = archive.messages(after=some[0] - 1, upto=some[-1], mailbox=mailbox)
         new = {stored.id: _summary(Captured(stored)) for stored in found}
         with contextlib.suppress(ArchiveError):  # read-only, full or locked: read again next time
             archive.summarize(_READER, new)

@@ -8,7 +8,6 @@ import threading
 from smtp_lab.archive import Archive
 from smtp_lab.archive.writer import Writer
 from smtp_lab.errors import ArchiveError
-from smtp_lab.inbox.summary import summarize_some
 
 __all__ = ("Behind",)
 
@@ -38,6 +37,9 @@ class Behind:
         self._thread.join()
 
     def _run(self) -> None:
+        # Here and not above: a sink that starts has no time for it.
+        from smtp_lab.inbox.summary import summarize_some
+
         done = 0
         while not self._ending.wait(_PAUSE):
             more = done < self._writer.newest

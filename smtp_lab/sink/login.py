@@ -66,7 +66,7 @@ class LoginEsmtp(Esmtp):
         if len(parts) != 3:
             await self.push("501 5.5.2 Can't split auth value")
             return _HANDLED
-        return self._authenticate("PLAIN", LoginPassword(parts[1], parts[2]))
+        return await self.judge("PLAIN", LoginPassword(parts[1], parts[2]))
 
     async def auth_LOGIN(self, _server: Any, args: list[str]) -> AuthResult:
         """The one that was never a standard (draft-murchison-sasl-login)."""
@@ -76,7 +76,7 @@ class LoginEsmtp(Esmtp):
         password = await self.challenge_auth(self.AuthLoginPasswordChallenge)
         if password is MISSING:
             return _HANDLED
-        return self._authenticate("LOGIN", LoginPassword(user, password))
+        return await self.judge("LOGIN", LoginPassword(user, password))
 
     async def auth_CRAM__MD5(self, _server: Any, args: list[str]) -> AuthResult:
         """RFC 2195: the password signs a challenge and does not travel."""
@@ -93,7 +93,7 @@ class LoginEsmtp(Esmtp):
             right = hmac.new(password.encode(), asked, hashlib.md5).hexdigest()
             return hmac.compare_digest(right.encode(), digest.lower())
 
-        return self._authenticate("CRAM-MD5", Login("CRAM-MD5", _text(user), proves))
+        return await self.judge("CRAM-MD5", Login("CRAM-MD5", _text(user), proves))
 
     async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:
         """Google's and Microsoft's way to send a token (developers.google.com/gmail/imap)."""
@@ -123,13 +123,17 @@ class LoginEsmtp(Esmtp):
         kind, _, token = found.get(b"auth", b"").partition(b" ")
         if user and token and kind.lower() == b"bearer":
             login = Login(mechanism, _text(user), lambda s: hmac.compare_digest(s.encode(), token))
-            result = self._authenticate(mechanism, login)
+            result = await self.judge(mechanism, login)
             if result.success:
                 return result
         # The client learns why, says that it has read it, and only then is refused.
         if await self.challenge_auth(json.dumps(failure)) is MISSING:
             return _HANDLED
         return _REFUSED
+
+    async def judge(self, mechanism: str, said: LoginPassword | Login) -> AuthResult:
+        """Whether who *said* this may come in."""
+        return self._authenticate(mechanism, said)
 
     async def _first(self, args: list[str], challenge: str) -> Any:
         """The initial response, or the answer to *challenge* where there was none."""

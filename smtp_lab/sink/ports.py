@@ -1,9 +1,10 @@
-"""Listening sockets on this machine's own addresses."""
+"""Listening sockets, on this machine's own addresses unless somebody asks for another."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 
 from smtp_lab.errors import PortInUseError, SinkError
@@ -14,12 +15,13 @@ HOST = "127.0.0.1"
 _HOSTS = (HOST, "::1")
 
 
-def listen(port: int, name: str) -> list[socket.socket]:
+def listen(port: int, name: str, host: str = HOST) -> list[socket.socket]:
     """Listen on *port* of every loopback address, all on the same number.
 
     Args:
         port: The number; 0 takes a free one.
         name: What it is called in an error.
+        host: Another address to listen on, and on that alone.
 
     Raises:
         PortInUseError: Somebody else has it.
@@ -28,15 +30,17 @@ def listen(port: int, name: str) -> list[socket.socket]:
     for _ in range(20):
         sockets: list[socket.socket] = []
         try:
-            for host in _HOSTS:
+            for address in _HOSTS if host == HOST else (host,):
                 taken = sockets[0].getsockname()[1] if sockets else port
-                if sock := _bind(host, taken):
+                if sock := _bind(address, taken):
                     sockets.append(sock)
+            if not sockets:
+                raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))  # noqa: TRY301
         except OSError as error:
             close(sockets)
             if error.errno == errno.EADDRINUSE and port == 0:
                 continue  # free for IPv4, taken for IPv6: another number
-            raise explained(error, port, name) from None
+            raise explained(error, port, name, host) from None
         return sockets
     raise SinkError("No port was free on both 127.0.0.1 and ::1; stop some programs and try again.")
 
@@ -71,11 +75,16 @@ def close(sockets: list[socket.socket]) -> None:
             sock.close()
 
 
-def explained(error: OSError, port: int, name: str) -> Exception:
-    """The error to raise where *port*, the value of *name*, cannot be listened on."""
+def explained(error: OSError, port: int, name: str, host: str = HOST) -> Exception:
+    """The error to raise where *port*, the value of *name*, cannot be listened on at *host*."""
+    if error.errno == errno.EADDRNOTAVAIL and host != HOST:
+        return SinkError(
+            f"This machine has no address {host}; give host one that it has, or leave it out for "
+            "this machine only."
+        )
     if error.errno == errno.EADDRINUSE:
         return PortInUseError(
-            HOST, port, f"stop the program that has it, or leave {name} out for a free port"
+            host, port, f"stop the program that has it, or leave {name} out for a free port"
         )
     if error.errno == errno.EACCES:
         return SinkError(

@@ -31,7 +31,7 @@ from smtp_lab.sink import replies
 from smtp_lab.sink.body import Chunks, Dotted, header_exceeds
 from smtp_lab.sink.bounded import Bounded
 from smtp_lab.sink.commands import syntax_of
-from smtp_lab.sink.credentials import Login
+from smtp_lab.sink.credentials import Login, Undecided
 from smtp_lab.sink.door import Door
 from smtp_lab.sink.hooks import Hooks
 from smtp_lab.sink.leaving import speaks
@@ -50,6 +50,7 @@ _PARAMETERS = {"SIZE": ("SIZE",), "8BITMIME": ("BODY",), "BINARYMIME": ("BINARYM
 _PARAMETERS |= {"SMTPUTF8": ("SMTPUTF8",), "AUTH": ("AUTH",)}
 _PARAMETERS |= {"DSN": ("RET", "ENVID", "NOTIFY", "ORCPT")}
 _REFUSED = "535 5.7.8 Error: authentication failed"
+_UNDECIDED = "454 4.7.0 Temporary authentication failure"  # RFC 4954 section 4.7
 
 
 class LabProtocol(Bounded):
@@ -217,14 +218,19 @@ class LabProtocol(Bounded):
         else:
             await super().smtp_STARTTLS(arg)
 
-    def _authenticate(self, mechanism: str, auth_data: LoginPassword | Login) -> AuthResult:
+    async def judge(self, mechanism: str, said: LoginPassword | Login) -> AuthResult:
+        """Whether who *said* this may come in; it is recorded."""
         login = (
-            auth_data
-            if isinstance(auth_data, Login)
-            else Login.by_password(mechanism, auth_data.login, auth_data.password)
+            said
+            if isinstance(said, Login)
+            else Login.by_password(mechanism, said.login, said.password)
         )
         self.record.login, self.record.mechanism = legible(login.username), mechanism
-        self.record.login_ok = self.door.credentials.accept(login)
+        self.record.login_ok = False
+        try:
+            self.record.login_ok = await self.door.credentials.accept(login)
+        except Undecided:
+            return AuthResult(success=False, handled=False, message=_UNDECIDED)
         if self.record.login_ok:
             name = login.username.encode("utf-8", "replace")
             return AuthResult(success=True, auth_data=LoginPassword(name, b""))

@@ -6,25 +6,37 @@ import asyncio
 import atexit
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from smtp_lab.archive import Archive
+from smtp_lab.archive.records import StoredMessage, StoredSession
 from smtp_lab.archive.writer import Writer
+from smtp_lab.errors import SinkError, SmtpLabError
 from smtp_lab.sink.behind import Behind
 from smtp_lab.sink.credentials import Credentials
 from smtp_lab.sink.door import DOORS, Door
 from smtp_lab.sink.doorman import Doorman
+from smtp_lab.sink.forking import FORKED, release
 from smtp_lab.sink.guests import Guests
-from smtp_lab.sink.ports import close, listen
+from smtp_lab.sink.ports import HOST, close, listen
 from smtp_lab.sink.protocol import LabProtocol
+from smtp_lab.sink.rules import Rules
 from smtp_lab.sink.settings import Settings
+from smtp_lab.sink.temporary import TemporaryFolder
 from smtp_lab.sink.tls import LabAuthority
+from smtp_lab.sink.watching import Watchers
 
 __all__ = ("Server",)
 
+_START = 10.0  # seconds until the doors are open
 _GRACE = 5.0  # seconds a message on its way may still take when the sink stops
+_WATCHERS = 5.0  # seconds functions that are called for each message may still take
 _GOODBYE = 1.0  # seconds a client may take to close its side
 
 
@@ -36,12 +48,18 @@ class Server:
         archive: Where mail goes.
         authority: Whose certificate the doors show.
         on_stop: Called with the server once it has ended.
-        holding: Something that must live as long as the server, such as a temporary folder.
+        told: Called after each commit with the first and the last number of the messages in it; by
+            default the *watchers* are told.
+        holding: A temporary folder that must live as long as the server.
 
     Raises:
         PortInUseError: A port that was asked for is taken; nothing was started.
+        SinkError: It cannot listen.
 
     Attributes:
+        settings: What was asked for.
+        said: Why it has ended, where it did so by itself; else empty.
+        watchers: Who wants to hear of each message.
         port: The port of the STARTTLS door.
         tls_port: The port of the implicit TLS door.
         plain_port: The port of the plain door.
@@ -51,28 +69,61 @@ class Server:
     tls_port: int
     plain_port: int
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first three by name
         self,
         settings: Settings,
         archive: Archive,
         authority: LabAuthority,
         *,
         on_stop: Callable[[Server], None],
-        holding: object = None,
+        told: Callable[[int, int], None] | None = None,
+        holding: TemporaryFolder | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings, self.said = settings, ""
         self._on_stop, self._holding = on_stop, holding
-        context = authority.server_context()
+        self.watchers, self._forked = Watchers(), False
+        context = authority.server_context(settings.host)
         sockets = _listen_at(settings)
         self.port, self.tls_port, self.plain_port = (
             sockets[door][0].getsockname()[1] for door in DOORS
         )
         _silence_aiosmtpd()
-        self._writer = Writer(archive, retention=settings.retention)
+        self._writer = _Sorter(
+            archive,
+            retention=settings.retention,
+            told=told or self.watchers.tell,
+            rules=Rules(settings.rules),
+        )
         self._behind = Behind(archive, self._writer)
+        self._doors = self._made_doors(sockets, context)
+        self._loop = _new_loop()
+        self._stopping = threading.Lock()
+        self._servers: list[asyncio.Server] = []
+        opened: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(opened,), name=f"smtp-lab-sink-{self.port}", daemon=True
+        )
+        self._thread.start()
+        try:
+            opened.result(_START)
+        except BaseException as error:
+            self._give_up(sockets)
+            if isinstance(error, SmtpLabError) or not isinstance(error, Exception):
+                raise
+            said = f"{type(error).__name__}: {error}".strip(": ")
+            raise SinkError(
+                f"The sink could not open its doors ({said}); start it again, or leave its ports "
+                "out for free ones."
+            ) from None
+        atexit.register(self.stop)
+
+    def _made_doors(
+        self, sockets: dict[str, list[socket.socket]], context: ssl.SSLContext
+    ) -> list[tuple[Door, list[socket.socket]]]:
+        settings = self.settings
         credentials = Credentials(settings.users_or_judge)
         guests = Guests(settings.limits)
-        self._doors = [
+        return [
             (
                 Door(
                     door,
@@ -89,21 +140,25 @@ class Server:
             )
             for door in DOORS
         ]
-        self._loop = _new_loop()
-        self._stopping = threading.Lock()
-        self._servers: list[asyncio.Server] = []
-        started: threading.Event = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(started,), name=f"smtp-lab-sink-{self.port}", daemon=True
-        )
-        self._thread.start()
-        started.wait()
-        atexit.register(self.stop)
+
+    def _give_up(self, sockets: dict[str, list[socket.socket]]) -> None:
+        with suppress(RuntimeError):  # its loop has ended
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(1.0)
+        for some in sockets.values():
+            close(some)
+        self._behind.close()
+        self._writer.close()
 
     @property
     def running(self) -> bool:
         """Whether it still takes connections."""
-        return self._thread.is_alive()
+        return not self._forked and self._thread.is_alive()
+
+    def forked(self) -> None:
+        """Let go of the ports and connections: this process is a copy of the one that has them."""
+        self._forked, self.said, self._stopping = True, FORKED, threading.Lock()
+        release(self.port, self.tls_port, self.plain_port)
 
     def stop(self) -> None:
         """Take no more connections, finish messages on their way, store everything, and end."""
@@ -118,12 +173,17 @@ class Server:
             atexit.unregister(self.stop)
             self._on_stop(self)
             self._holding = None
+        self.watchers.wait(_WATCHERS)
 
-    def _run(self, started: threading.Event) -> None:
+    def _run(self, opened: Future[None]) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._open())
-        started.set()
-        self._loop.run_forever()
+        try:
+            self._loop.run_until_complete(self._open())
+        except BaseException as error:  # noqa: BLE001  # whoever started it raises it
+            opened.set_exception(error)
+        else:
+            opened.set_result(None)
+            self._loop.run_forever()
         self._loop.close()
 
     async def _open(self) -> None:
@@ -159,7 +219,9 @@ def _listen_at(settings: Settings) -> dict[str, list[socket.socket]]:
     opened: dict[str, list[socket.socket]] = {}
     try:
         for door, (name, port) in zip(DOORS, settings.ports.items(), strict=True):
-            opened[door] = listen(port, name)
+            # Without encryption nothing leaves this machine, a password least of all.
+            host = HOST if door == "plain" else settings.host
+            opened[door] = listen(port, name, host)
     except BaseException:
         for sockets in opened.values():
             close(sockets)
@@ -174,6 +236,20 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
+
+
+class _Sorter(Writer):
+    """A writer that gives each message the mailboxes and tags of the sink's rules."""
+
+    def __init__(self, archive: Archive, *, rules: Rules, **more: Any) -> None:
+        super().__init__(archive, **more)
+        self._rules = rules
+
+    def offer(self, item: StoredMessage | StoredSession, *args: Any, **more: Any) -> bool:
+        """As `Writer.offer`."""
+        if isinstance(item, StoredMessage):
+            self._rules.label(item)
+        return super().offer(item, *args, **more)
 
 
 class _ErrorsOnly(logging.Filter):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,12 +16,15 @@ from smtp_lab.config.secrets import Secret
 from smtp_lab.errors import InputError
 from smtp_lab.sink.credentials import Credentials, Login
 from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS
+from smtp_lab.sink.exposure import address, generated, is_local, on_hub
 from smtp_lab.sink.limits import Limits
+from smtp_lab.sink.rules import Rule, checked
 
 __all__ = ("Settings", "Users")
 
-Users = Mapping[str, str | Secret] | Callable[[Login], bool] | None
-"""Passwords by user name, a function that decides, or None for any login."""
+Users = Mapping[str, str | Secret] | Callable[[Login], bool] | Literal["any"] | None
+"""Passwords by user name, a function that decides, ``any`` for any login, or None for what fits
+where the sink can be reached from."""
 
 _BY_DEFAULT = Retention()  # told from one that was given by which object it is
 
@@ -29,6 +33,7 @@ class Settings(NamedTuple):
     """What a server is made from: equal settings, same server."""
 
     archive: sa.URL | None  # whole: two archives may differ in what the URL asks for
+    host: str
     port: int
     tls_port: int
     plain_port: int
@@ -40,11 +45,14 @@ class Settings(NamedTuple):
     synchronous: Synchronous
     lock_timeout: float
     retention: Retention
+    rules: tuple[Rule, ...]
+    process: bool
 
     @classmethod
     def of(  # noqa: PLR0913  # the arguments of a sink
         cls,
         *,
+        host: str | None,
         port: int,
         tls_port: int,
         plain_port: int,
@@ -58,6 +66,8 @@ class Settings(NamedTuple):
         synchronous: Synchronous,
         lock_timeout: float,
         retention: Retention | None,
+        rules: Collection[Rule],
+        process: bool | None,
     ) -> Settings:
         """Settings from the arguments of a `Sink`, all but where its archive is; see `at`.
 
@@ -68,9 +78,18 @@ class Settings(NamedTuple):
         if retention is not None and not isinstance(retention, Retention):
             fix = "give lab.Retention(count=…, age=…, bytes=…), or None"
             raise InputError.of("retention", f"is a {type(retention).__name__}", fix)
+        if process is not None and not isinstance(process, bool):
+            fix = "give True, False, or None for what fits"
+            raise InputError.of("process", "says neither yes nor no", fix)
+        host = address(host)
+        if users is None and login_required is not False and (on_hub() or not is_local(host)):
+            users = generated()
+        if users == "any":
+            users = None
         by_default = not Credentials(users).open
         return cls(
             archive=None,
+            host=host,
             port=port,
             tls_port=tls_port,
             plain_port=plain_port,
@@ -84,6 +103,8 @@ class Settings(NamedTuple):
             synchronous=synchronous,
             lock_timeout=lock_timeout,
             retention=_BY_DEFAULT if retention is None else retention,
+            rules=checked(rules),
+            process=in_notebook() if process is None else process,
         )
 
     def at(self, archive: sa.URL, *, temporary: bool) -> Settings:
@@ -99,9 +120,16 @@ class Settings(NamedTuple):
         return {name: getattr(self, name) for name in ("port", "tls_port", "plain_port")}
 
     @property
-    def users_or_judge(self) -> Users:
+    def users_or_judge(self) -> Mapping[str, str | Secret] | Callable[[Login], bool] | None:
         """Who may log in, as `Credentials` wants it."""
         return dict(self.users) if isinstance(self.users, tuple) else self.users
+
+
+def in_notebook() -> bool:
+    """Whether this is a Jupyter kernel."""
+    # Asked for without an import: where there is a kernel, IPython is there already.
+    ipython: Any = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def _check_ports(**ports: Any) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import weakref
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,35 +14,28 @@ from smtp_lab.archive.pen import Synchronous
 from smtp_lab.archive.store import LOCK_TIMEOUT
 from smtp_lab.config import BasicAuth, Profile, SmtpConnection
 from smtp_lab.config._model import hiding
-from smtp_lab.config.builtin import announce, retract
 from smtp_lab.config.paths import data_dir, private_dir, tilde
-from smtp_lab.errors import InputError, PortInUseError, SinkError
-from smtp_lab.inbox import Inbox
+from smtp_lab.errors import InputError, SinkError
+from smtp_lab.inbox import Captured, Inbox
 from smtp_lab.show import facts_table
+from smtp_lab.sink import exposure, running
 from smtp_lab.sink.credentials import Credentials
 from smtp_lab.sink.door import DOORS
 from smtp_lab.sink.limits import Limits
 from smtp_lab.sink.ports import HOST
-from smtp_lab.sink.server import Server
+from smtp_lab.sink.rules import Rule
+from smtp_lab.sink.running import Running
 from smtp_lab.sink.settings import Settings, Users
+from smtp_lab.sink.temporary import TemporaryFolder
 from smtp_lab.sink.tls import LabAuthority
+from smtp_lab.sink.watching import Watcher
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ("Sink",)
 
-_running: list[Server] = []
-_announced: dict[Server, list[SmtpConnection]] = {}
-_lock = threading.Lock()
-
 TEMPORARY = ":temporary:"
-
-
-def _forget(server: Server) -> None:
-    _running.remove(server)
-    for connection in _announced.pop(server, []):
-        retract(connection)
 
 
 class Sink:
@@ -54,6 +46,9 @@ class Sink:
     of the lab's own authority (``ca_file``) and take logins once the connection is encrypted. A
     message is answered with ``250`` only after it is committed to disk.
 
+    In a notebook it runs in a process of its own, which goes on taking mail while a cell is busy,
+    and ends with the kernel; elsewhere in a thread.
+
     A second sink with the same settings, as from a cell that is run again, is the same server on
     the same ports.
 
@@ -61,13 +56,18 @@ class Sink:
         archive: Where mail is kept: a path, a URL (``sqlite:////path/mail.sqlite3`` or, shared by a
             team, ``postgresql+psycopg://host/database``), ``":temporary:"`` for one that is gone
             when the sink is, or None for the archive of this user, which outlives the kernel.
+        host: The address the two encrypted doors listen on, if not this machine only: that of one
+            of its networks, or ``0.0.0.0`` for all. A warning says so, and a login is required. The
+            plain door stays on this machine.
         port: Port of the STARTTLS door; 0 takes a free one.
         tls_port: Port of the implicit TLS door; 0 takes a free one.
         plain_port: Port of the plain door; 0 takes a free one.
         users: Passwords (or tokens) by user name; a function that is given a `Login` and says
-            whether it may come in; None accepts any login.
+            within ten seconds whether it may come in; ``any`` for any login. None is the
+            same, except beyond this machine and on a JupyterHub, where others are on the same one:
+            there a login is made, which `profile` has.
         login_required: Whether mail is refused without a login, or that for each door by its name
-            (``starttls``, ``implicit``, ``plain``); by default when *users* are given.
+            (``starttls``, ``implicit``, ``plain``); by default when *users* are given or made.
         max_size: Largest message, in octets; short for ``limits=Limits(message=…)``.
         limits: What one client may ask of it.
         offers: The extensions it offers; by default all it knows.
@@ -80,6 +80,8 @@ class Sink:
             mail is answered with ``451``.
         retention: How much is kept; by default all of it in an archive with a name, and the newest
             100,000 messages or 1 GiB in a temporary one.
+        rules: Which mail belongs to which mailbox, and which tags it gets; see `Rule`.
+        process: Whether it runs in a process of its own; None for that in a notebook only.
 
     Raises:
         InputError: A value cannot be used.
@@ -90,6 +92,7 @@ class Sink:
         self,
         archive: str | Path | None = None,
         *,
+        host: str | None = None,
         port: int = 0,
         tls_port: int = 0,
         plain_port: int = 0,
@@ -103,13 +106,16 @@ class Sink:
         synchronous: Synchronous = "FULL",
         lock_timeout: float = LOCK_TIMEOUT,
         retention: Retention | None = None,
+        rules: Collection[Rule] = (),
+        process: bool | None = None,
     ) -> None:
-        self._server: Server | None = None  # first: repr() needs it, whatever fails below
+        self._server: Running | None = None  # first: repr() needs it, whatever fails below
         if archive is not None and not isinstance(archive, str | Path):
             fix = 'give a path, a URL, ":temporary:" or None'
             raise InputError.of("archive", f"is a {type(archive).__name__}", fix)
         # Before anything is opened: a bad value leaves nothing behind.
         settings = Settings.of(
+            host=host,
             port=port,
             tls_port=tls_port,
             plain_port=plain_port,
@@ -123,20 +129,22 @@ class Sink:
             synchronous=synchronous,
             lock_timeout=lock_timeout,
             retention=retention,
+            rules=rules,
+            process=process,
         )
-        self._credentials = Credentials(users)
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        if str(archive) == TEMPORARY:
-            self._temporary = tempfile.TemporaryDirectory(
-                prefix="smtp-lab-", ignore_cleanup_errors=True
-            )
-            archive = Path(self._temporary.name) / "mail.sqlite3"
+        self._credentials = Credentials(settings.users_or_judge)
+        self._watchers: list[Watcher] = []
+        self._temporary = TemporaryFolder() if str(archive) == TEMPORARY else None
+        if self._temporary is not None:
+            archive = self._temporary.path / "mail.sqlite3"
         self.archive = Archive(
             archive if archive is not None else data_dir() / "mail.sqlite3",
             synchronous=synchronous,
             lock_timeout=lock_timeout,
         )
         self._settings = settings.at(self.archive.url, temporary=self._temporary is not None)
+        if exposure.on_hub():
+            exposure.keep_private(self.archive)
 
     # --- its life -----------------------------------------------------------------------------
 
@@ -148,10 +156,13 @@ class Sink:
 
         Raises:
             PortInUseError: A port that was asked for is taken.
+            SinkError: It cannot be started.
         """
-        with _lock:
+        with running.lock:
             if not self.running:
-                self._server = self._find() or self._launch()
+                self._server = running.find(self._settings) or self._launch()
+                for watcher in self._watchers:
+                    self._server.watchers.add(watcher)
         return self
 
     def stop(self) -> None:
@@ -165,8 +176,7 @@ class Sink:
     @classmethod
     def stop_all(cls) -> None:
         """Stop every sink of this kernel, also those no variable leads to any more."""
-        for server in _running:
-            server.stop()
+        running.stop_all()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -174,32 +184,15 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _find(self) -> Server | None:
-        # Two sinks that were each given a temporary archive never have equal settings.
-        return next((s for s in _running if s.settings == self._settings and s.running), None)
-
-    def _launch(self) -> Server:
-        for port in filter(None, self._settings.ports.values()):
-            if any(port in (s.port, s.tls_port, s.plain_port) for s in _running):
-                fix = (
-                    "another sink of this kernel has it: call lab.Sink.stop_all() first, "
-                    "or leave the port out for a free one"
-                )
-                raise PortInUseError(HOST, port, fix)
+    def _launch(self) -> Running:
+        settings, host = self._settings, self._settings.host
+        if not exposure.is_local(host):
+            exposure.warn(host, login={"starttls", "implicit"} <= settings.login_required)
         authority = LabAuthority(self._ca_folder)
-        server = Server(
-            self._settings,
-            self.archive,
-            authority,
-            on_stop=_forget,
-            holding=self._temporary,
-        )
-        _running.append(server)
+        server = running.begin(settings, self.archive, authority, self._temporary)
         # The STARTTLS door last: the built-in profile leads to what was announced last.
         doors = [self._connection(server, implicit=implicit) for implicit in (True, False)]
-        _announced[server] = doors
-        for connection in doors:
-            announce(connection)
+        running.introduce(server, doors)
         if self._temporary is not None:
             # Nobody can come back to a temporary archive: the server ends with the sink. Not in
             # this thread, which may be the server's own when the collector runs there.
@@ -217,8 +210,8 @@ class Sink:
 
     @property
     def host(self) -> str:
-        """The address it listens on; ``::1`` on the same ports leads to it too."""
-        return HOST
+        """The address its encrypted doors listen on; of 127.0.0.1, ``::1`` leads to them too."""
+        return self._settings.host
 
     @property
     def port(self) -> int:
@@ -248,13 +241,14 @@ class Sink:
             try:
                 private_dir(usual)
             except OSError:
-                return Path(self._temporary.name) / "ca"
+                return self._temporary.path / "ca"
         return usual
 
     @property
-    def _live(self) -> Server:
+    def _live(self) -> Running:
         if self._server is None or not self._server.running:
-            raise SinkError("The sink is not running; start it with sink.start().")
+            why = (self._server and self._server.said) or "The sink is not running"
+            raise SinkError(f"{why}; start it with sink.start().")
         return self._server
 
     def profile(
@@ -278,10 +272,10 @@ class Sink:
             connection=self._connection(self._live, implicit=implicit),
         )
 
-    def _connection(self, server: Server, *, implicit: bool) -> SmtpConnection:
+    def _connection(self, server: Running, *, implicit: bool) -> SmtpConnection:
         username, password = self._credentials.first
         return SmtpConnection(
-            host=HOST,
+            host=exposure.client_host(self.host),
             port=server.tls_port if implicit else server.port,
             security="implicit" if implicit else "starttls",
             ca_file=tilde(self.ca_file),
@@ -292,6 +286,37 @@ class Sink:
     def inbox(self) -> Inbox:
         """What was captured."""
         return Inbox(self.archive)
+
+    def mailbox(self, name: str) -> Inbox:
+        """What a rule has put into the mailbox called *name*.
+
+        Raises:
+            InputError: That cannot be the name of one.
+        """
+        return Inbox(self.archive, mailbox=name)
+
+    def on_message(self, callback: Callable[[Captured], object]) -> Watcher:
+        """Call *callback* with each message this sink captures from now on, once it is committed.
+
+        It is called in a thread of its own, with one message after the other in their order. An
+        exception it raises is logged, and keeps nothing from being captured. A function with the
+        name of an earlier one, as from a cell that is run again, takes its place. `stop` waits up
+        to five seconds until it was called for all.
+
+        Returns:
+            What takes it off: ``.off()``. Used as a decorator, the function's name stands for that,
+            and can still be called.
+
+        Raises:
+            InputError: It is no function.
+            ArchiveError: The archive cannot be read.
+        """
+        watcher = Watcher(callback, self.archive)
+        self._watchers = [w for w in self._watchers if w.active and not watcher.replaces(w)]
+        self._watchers.append(watcher)
+        if self._server is not None:
+            self._server.watchers.add(watcher)
+        return watcher
 
     @property
     def sessions(self) -> pd.DataFrame:
@@ -319,11 +344,13 @@ class Sink:
     def _repr_html_(self) -> str:
         state: dict[str, Any] = {"State": "stopped"}
         if self.running:
+            local = exposure.is_local(self.host)
+            where = "on this machine only" if local else "BEYOND THIS MACHINE"
             state = {
-                "State": "running, on this machine only",
+                "State": f"running, {where}",
                 "STARTTLS": f"{self.host}, port {self.port}",
                 "Implicit TLS": f"{self.host}, port {self.tls_port}",
-                "Plain": f"{self.host}, port {self.plain_port}",
+                "Plain": f"{HOST}, port {self.plain_port}",
                 "Login": self._who,
             }
         state |= {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from smtp_lab.config.paths import private_dir, write_private
 from smtp_lab.errors import SinkError
+from smtp_lab.sink.exposure import more_names
 
 if TYPE_CHECKING:
     import trustme
@@ -30,12 +31,14 @@ class LabAuthority:
         folder: Where it is kept; made when it is not there.
 
     Attributes:
+        folder: Where it is kept.
         ca_file: The certificate to trust, in PEM.
     """
 
     def __init__(self, folder: Path) -> None:
         import trustme
 
+        self.folder = folder
         self.ca_file = folder / "lab-ca.pem"
         store = folder / "lab-ca-with-key.pem"
         try:
@@ -57,11 +60,17 @@ class LabAuthority:
                 f"The lab CA in {store} is damaged; delete the file and a new one is made."
             ) from None
 
-    def server_context(self) -> ssl.SSLContext:
-        """A TLS context for the sink, with a fresh certificate for `NAMES`, TLS 1.2 at least."""
+    def server_context(self, host: str) -> ssl.SSLContext:
+        """A TLS context for the sink, TLS 1.2 at least, with a fresh certificate.
+
+        Args:
+            host: Where the sink listens. The certificate is valid for `NAMES` and that address;
+                beyond this machine, for its name too.
+        """
+        names = (*NAMES, *more_names(host))
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._ca.issue_cert(*NAMES, common_name="localhost").configure_cert(context)
+        self._ca.issue_cert(*names, common_name="localhost").configure_cert(context)
         return context
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import smtp_lab as lab
 from smtp_lab.config.advice import Advice
-from smtp_lab.config.providers import providers
+from smtp_lab.config.catalogue import providers
 
 
 def smtp(sender="ann@example.com", *, auth=None, **changes) -> lab.Profile:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 import smtp_lab as lab
-from smtp_lab.config.providers import Provider, provider, provider_at, provider_for, providers
+from smtp_lab.config.catalogue import Provider, provider, provider_at, provider_for, providers
 from smtp_lab.errors import InputError, UnknownNameError
 from smtp_lab.facts import load
 

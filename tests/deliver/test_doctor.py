@@ -19,7 +19,7 @@ import smtp_lab as lab
 from smtp_lab import InputError, Policy
 from smtp_lab.config import connection as connections
 from smtp_lab.config.builtin import announced
-from smtp_lab.config.providers import provider_at
+from smtp_lab.config.catalogue import provider_at
 from smtp_lab.deliver import offers
 from smtp_lab.deliver import other_ways as module
 from smtp_lab.deliver.other_ways import MAIL_PORTS, other_ways

@@ -32,6 +32,8 @@ MESSAGES = {
     "ehlo": "str",
     "peer": "str",
     "door": "str",
+    "mailboxes": "object",
+    "tags": "object",
 }
 SESSIONS = {
     "id": "str",
@@ -122,6 +124,8 @@ class TestFrame:
             "peer": "127.0.0.1:9",
             "door": "starttls",
             "message_id": "<1@example.com>",
+            "mailboxes": [],
+            "tags": [],
         }
 
     def test_what_is_not_there_is_empty_never_missing(self, inbox, archive):
@@ -226,6 +230,62 @@ class TestSequence:
         """Something that is no number is a TypeError, as for a list."""
         with pytest.raises(TypeError):
             inbox["newest"]
+
+
+class TestLabels:
+    @pytest.fixture
+    def filled(self, archive):
+        for n, mailboxes in enumerate([("class-a",), ("class-b",), ("class-a", "class-b"), ()]):
+            archive.add([stored(lines(f"Subject: {n}", ""), mailboxes=mailboxes, tags=("new",))])
+        return archive
+
+    def test_one_mailbox_shows_its_messages_only(self, filled):
+        """Every way of looking into the inbox of a class leaves out what is not of it."""
+        inbox = lab.Inbox(filled, mailbox="class-b")
+        assert len(inbox) == 2
+        assert [message.subject for message in inbox] == ["1", "2"]
+        assert [inbox[0].subject, inbox[-1].subject] == ["1", "2"]
+        assert [message.subject for message in inbox[:]] == ["1", "2"]
+        assert inbox.to_frame()["subject"].tolist() == ["1", "2"]
+        assert len(inbox.sessions()) == 2
+        assert repr(inbox) == f"<Inbox of 2 messages in class-b of {filled.name}>"
+        with pytest.raises(UnknownNameError, match="number 1 is not in class-b of"):
+            inbox.get(1)
+        filled.add([stored(lines("Subject: 4", ""), mailboxes=("class-b",)), stored(FULL)])
+        assert inbox.to_frame()["subject"].tolist() == ["1", "2", "4"]
+
+    def test_the_table_of_all_mail_has_both(self, filled, inbox):
+        """Mailboxes and tags are lists, as they are now and not as they were."""
+        frame = inbox.to_frame()
+        assert frame["mailboxes"].tolist() == [
+            ["class-a"],
+            ["class-b"],
+            ["class-a", "class-b"],
+            [],
+        ]
+        assert frame["tags"].tolist() == [["new"]] * 4
+        filled.add_tags(frame["id"][1:3], "good")
+        filled.remove_tags([1], "new")
+        assert inbox.to_frame()["tags"].tolist() == [[], ["good", "new"], ["good", "new"], ["new"]]
+        assert (inbox[1].tags, inbox[2].mailboxes) == (("good", "new"), ("class-a", "class-b"))
+
+    def test_a_message_by_itself_has_what_it_was_given(self):
+        """Without an archive a message tells what it holds."""
+        message = Captured(stored(FULL, mailboxes=("a",), tags=("b",)))
+        assert (message.mailboxes, message.tags) == (("a",), ("b",))
+
+    def test_a_mailbox_that_has_no_name(self, archive, archive_url):
+        """What cannot be the name of a mailbox is told in one sentence."""
+        with pytest.raises(lab.InputError, match=r"^mailbox: is empty; give 1 to 100"):
+            lab.Inbox(archive, mailbox="")
+        with pytest.raises(lab.InputError, match=r"^mailbox: is a int; give a text"):
+            lab.Inbox.open(archive_url, mailbox=5)
+
+    def test_open_takes_a_mailbox(self, filled, archive_url):
+        """The inbox of a class is opened by the archive's address and the name."""
+        opened = lab.Inbox.open(archive_url, mailbox="class-a")
+        assert opened.to_frame()["subject"].tolist() == ["0", "2"]
+        opened.archive.close()
 
 
 class TestOpening:

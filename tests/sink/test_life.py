@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import gc
@@ -22,7 +23,7 @@ from sink.talk import Talk, ended, transcript, until
 
 import smtp_lab as lab
 from smtp_lab import ArchiveError, InputError, PortInUseError, SinkError
-from smtp_lab.sink import sink as sink_module
+from smtp_lab.sink import running
 from smtp_lab.sink.ports import explained
 
 DOORS = [
@@ -474,7 +475,7 @@ class TestLeaks:
         del sink
         assert listening_sockets() == listening
         assert until(lambda: usage() <= before)
-        assert sink_module._running == []
+        assert running.servers == []
 
     def test_a_temporary_archive_ends_with_its_last_holder(self):
         """When the last name for it is gone the server stops and the folder is removed."""
@@ -588,3 +589,37 @@ class TestKilled:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert not Path(done.stdout.strip()).parent.exists()
+
+
+class TestDoorsThatDoNotOpen:
+    def test_an_error_of_the_loop_is_one_sentence(self, tmp_path, monkeypatch):
+        """Whatever keeps the doors closed is told at once, and nothing is left."""
+
+        async def broken(self):
+            raise ValueError("no such thing")
+
+        monkeypatch.setattr("smtp_lab.sink.server.Server._open", broken)
+        self._fails(tmp_path, r"^The sink could not open its doors \(ValueError: no such thing\);")
+
+    def test_a_loop_that_never_gets_there_is_not_waited_for(self, tmp_path, monkeypatch):
+        """After some seconds it is given up, with a sentence."""
+
+        async def stuck(self):
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr("smtp_lab.sink.server.Server._open", stuck)
+        monkeypatch.setattr("smtp_lab.sink.server._START", 0.2)
+        self._fails(
+            tmp_path, r"^The sink could not open its doors \(TimeoutError\); start it again"
+        )
+
+    def _fails(self, tmp_path, said):
+        port, threads = free_port(), threading.active_count()
+        sink = lab.Sink(tmp_path / "mail.sqlite3", port=port)
+        with pytest.raises(SinkError, match=said) as error:
+            sink.start()
+        assert str(error.value).endswith(".")
+        assert not sink.running
+        assert not listens(port)
+        assert running.servers == []
+        until(lambda: threading.active_count() <= threads)

@@ -9,8 +9,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from smtp_lab.config import GraphConnection, OAuth2, Profile
+from smtp_lab.config.catalogue import providers
 from smtp_lab.config.connection import CLOUDS, LOGINS
-from smtp_lab.config.providers import providers
 from smtp_lab.config.secrets import Secret, secret_variable
 from smtp_lab.errors import InputError
 
