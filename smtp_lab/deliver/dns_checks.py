@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from smtp_lab.config import Advice
 from smtp_lab.config.address import check_address
 from smtp_lab.deliver.checkup import Checkup, Stage, State
-from smtp_lab.deliver.dkim import read_key
-from smtp_lab.deliver.dmarc import aligned, dmarc_records, look_up_dmarc
-from smtp_lab.deliver.questions import Questions
-from smtp_lab.deliver.spf import LOOKUPS, look_up_spf, spf_records
+from smtp_lab.domain.dkim import read_key
+from smtp_lab.domain.dmarc import aligned, dmarc_records, look_up_dmarc
+from smtp_lab.domain.questions import Questions
+from smtp_lab.domain.spf import LOOKUPS, look_up_spf, spf_records
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import Transcript
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from html import unescape
-from urllib.parse import unquote
 
 from smtp_lab.archive import Archive, StoredMessage, StoredSession
 from smtp_lab.inbox import mime, preview
+from smtp_lab.inbox.judged import Judged
 from smtp_lab.inbox.parts import Part, parse, walk
 from smtp_lab.show import facts_table
 from smtp_lab.transcript import Transcript, printable
@@ -20,12 +17,7 @@ from smtp_lab.transcript import Transcript, printable
 __all__ = ("Attachment", "Captured")
 
 _SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date")
-_IMAGE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"}
 _BODIES = ("text/plain", "text/html")
-_INLINE_BYTES = 5_000_000  # of one picture
-_INLINE_ALL = 20_000_000  # of all: a small mail may call its picture ten thousand times
-_PREVIEW = 1_000_000  # characters of a body; a preview is kept in the notebook
-_CID = re.compile(r"""(["'(=]\s{0,9})cid:([^"')\s>]{1,998})""", re.IGNORECASE)
 _LINE_END = re.compile("\r\n?")
 
 
@@ -51,7 +43,7 @@ class Attachment:
         return f"<Attachment {self.name!r} {self.type} {len(self.content):,} octets>"
 
 
-class Captured:
+class Captured(Judged):
     """A message as the sink received it.
 
     The envelope is what the client said in MAIL and RCPT, never taken from headers. Parsing is done
@@ -227,18 +219,36 @@ class Captured:
 
     # --- how it is shown ----------------------------------------------------------------------
 
-    def preview(self, *, height: int = 420, plain: bool = False) -> str:
-        """HTML that shows the body in a frame that runs nothing and fetches nothing.
+    def preview(
+        self,
+        *,
+        width: preview.Width = "full",
+        height: int | None = None,
+        dark: bool = False,
+        plain: bool = False,
+    ) -> preview.Preview:
+        """The body in a frame that runs nothing and fetches nothing, and what it was kept from.
 
         Args:
-            height: Of the frame, in CSS pixels.
+            width: ``phone`` (375 CSS pixels), ``desktop`` (960), ``full``, or a number of pixels.
+            height: Of the frame, in CSS pixels; by default what goes with the width.
+            dark: Show it as a client does that prefers dark colours: the mail's own dark styles
+                are used, and where it sets no colours it is light on dark.
             plain: Show the text body even where there is an HTML one.
+
+        Raises:
+            InputError: Width or height cannot be one.
         """
-        if self.html and not plain:
-            page = preview.document(_with_pictures(_shortened(self.html), self.attachments))
-        else:
-            page = preview.text_document(_shortened(self.text) or "(no text)")
-        return preview.frame(page, height=height, title=f"Preview of message {self.id}")
+        return preview.made(
+            self.html,
+            self.text,
+            self.attachments,
+            width=width,
+            height=height,
+            dark=dark,
+            plain=plain,
+            title=f"Preview of message {self.id}",
+        )
 
     def __repr__(self) -> str:
         return printable(
@@ -273,36 +283,10 @@ class Captured:
         shown = {
             name: printable(value.replace("\t", " ")) for name, value in self._summary().items()
         }
-        return f"<div>{facts_table(f'Message {self.id}', shown)}{self.preview()}</div>"
+        return (
+            f"<div>{facts_table(f'Message {self.id}', shown)}{self.preview()._repr_html_()}</div>"
+        )
 
 
 def _is_file(part: Part) -> bool:
     return part.disposition == "attachment" or bool(part.file_name)
-
-
-def _shortened(body: str) -> str:
-    if len(body) <= _PREVIEW:
-        return body
-    return f"{body[:_PREVIEW]}\n… shortened here; the whole is in .html or .text"
-
-
-def _with_pictures(html: str, attachments: list[Attachment]) -> str:
-    """Put pictures the HTML calls ``cid:`` into it, since the frame may fetch nothing."""
-    known: Mapping[str, Attachment] = {a.content_id: a for a in attachments if a.content_id}
-
-    left = _INLINE_ALL
-
-    def replaced(found: re.Match[str]) -> str:
-        nonlocal left
-        # In HTML & may be &amp;, and in a URL @ may be %40 (RFC 2392).
-        picture = known.get(found[2]) or known.get(unquote(unescape(found[2])))
-        if (
-            picture is None
-            or picture.type not in _IMAGE_TYPES
-            or len(picture.content) > min(_INLINE_BYTES, left)
-        ):
-            return found[0]
-        left -= len(picture.content)
-        return f"{found[1]}data:{picture.type};base64,{b64encode(picture.content).decode()}"
-
-    return _CID.sub(replaced, html)

@@ -16,6 +16,8 @@ from smtp_lab.inbox.summary import rows_after
 if TYPE_CHECKING:
     import pandas as pd
 
+    from smtp_lab.inbox.checks.findings import Findings
+
 __all__ = ("Inbox",)
 
 _BATCH = 200
@@ -175,6 +177,22 @@ class Inbox:
                 "last_reply": pd.Series(replies, dtype="str"),
             }
         )
+
+    def check(self, **asked: Any) -> Findings:
+        """Hold all messages against the rules of ``docs/checks.md``.
+
+        Args:
+            **asked: As for `Captured.check`: client, rules, links, dns, ip, spamassassin.
+
+        Returns:
+            A DataFrame with id (int64, the message's), rule, severity, where, why and fix (str).
+
+        Raises:
+            InputError: An argument cannot be used.
+        """
+        from smtp_lab.inbox.checks.findings import checked
+
+        return checked(self, several=True, **asked)
 
     def _read_new(self) -> None:
         last = self.archive.last_id(self.mailbox)  # what comes in meanwhile is in the next table

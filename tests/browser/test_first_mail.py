@@ -50,7 +50,8 @@ def test_from_the_form_to_the_preview(first):
     first.rerun(PREVIEW)
     frame = first.output(PREVIEW).locator("iframe")
     assert frame.get_attribute("sandbox") == ""
-    expect(frame.content_frame.get_by_role("heading", name="This is a test mail")).to_be_visible()
+    inner = frame.content_frame.locator("iframe").content_frame
+    expect(inner.get_by_role("heading", name="This is a test mail")).to_be_visible()
     expect(
         first.output(PREVIEW).get_by_text("Berta Example <berta@example.com>").first
     ).to_be_visible()

@@ -78,9 +78,13 @@ def test_a_hostile_mail_is_shown_and_harmless(notebook: Notebook, canary):
     notebook.write(
         CELLS.format(html=ATTACKS.format(url=url)), "sink.inbox.to_frame()", name="hostile.ipynb"
     )
-    frame = notebook.output(0).locator("iframe")
+    outer = notebook.output(0).locator("iframe")
     # First that it is shown at all: a broken preview would pass everything below.
-    expect(frame.content_frame.get_by_role("heading", name="Hostile greetings")).to_be_visible()
+    expect(
+        outer.content_frame.locator("iframe").content_frame.get_by_role(
+            "heading", name="Hostile greetings"
+        )
+    ).to_be_visible()
     expect(notebook.output(0).get_by_role("row", name="Subject")).to_contain_text(
         "<img src=x onerror="
     )
@@ -88,8 +92,8 @@ def test_a_hostile_mail_is_shown_and_harmless(notebook: Notebook, canary):
         "$\\href{javascript:alert(1)}{x}$"
     )
     expect(notebook.output(1).get_by_role("cell", name="<img src=x")).to_be_visible()
-    frame.content_frame.locator("#send").click()
-    frame.content_frame.locator("#top").click()
+    outer.content_frame.locator("iframe").content_frame.locator("#send").click()
+    outer.content_frame.locator("iframe").content_frame.locator("#top").click()
     notebook.page.wait_for_timeout(1000)
     assert asked == []
     assert "owned" not in title()

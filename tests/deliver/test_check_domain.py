@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import smtp_lab as lab
 from smtp_lab import InputError
-from smtp_lab.deliver import questions
-from smtp_lab.deliver.dkim import read_key
-from smtp_lab.deliver.questions import tags_of
+from smtp_lab.domain import questions
+from smtp_lab.domain.dkim import read_key
+from smtp_lab.domain.questions import tags_of
 
 DOMAIN = "example.com"
 

@@ -71,11 +71,20 @@ def text_of(html: str) -> str:
 
 
 def page(preview: str) -> str:
-    """The document inside the frame of a preview."""
-    ((tag, attributes),) = tags(preview)
+    """The mail's document, inside both frames of a preview."""
+    around = _inside(preview)
+    assert around.startswith('<!doctype html><html><head><meta charset="utf-8"><meta http-equiv=')
+    inner = around.partition("<body>")[2].removesuffix("</body></html>")
+    return _inside(inner)
+
+
+def _inside(frame: str) -> str:
+    """The document inside a frame."""
+    ((tag, attributes),) = tags(frame)
     assert tag == "iframe"
     assert attributes["srcdoc"] is not None
-    found = re.fullmatch(r'<iframe [^<>]*srcdoc="([^"]*)"></iframe>', preview, re.DOTALL)
+    assert attributes["sandbox"] == ""
+    found = re.fullmatch(r'<iframe [^<>]*srcdoc="([^"]*)"></iframe>', frame, re.DOTALL)
     assert found, "the frame holds more than its attributes"
     assert unescape(found[1]) == attributes["srcdoc"]
     return attributes["srcdoc"]

@@ -28,7 +28,7 @@ shown = [
     message.headers, message.subject, message.sender, message.addresses("To"), message.date,
     message.text, message.html, message.attachments, message.transcript,
 ]
-html = message._repr_html_() + message.preview() + message.preview(plain=True)
+html = message._repr_html_() + message.preview().frame + message.preview(plain=True).frame
 (repr(message) + str(message) + html + repr(shown)).encode()
 assert message.raw == raw
 print("read", message.too_complex)

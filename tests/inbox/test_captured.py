@@ -346,14 +346,14 @@ class TestPreview:
     )
     def test_pictures_are_put_into_the_page(self, html):
         """A picture the HTML calls is inside the frame as data: nothing is fetched."""
-        shown = page(captured(with_picture(html)).preview())
+        shown = page(captured(with_picture(html)).preview().frame)
         assert f"data:image/png;base64,{b64encode(PNG).decode()}" in shown
         assert "cid:" not in shown.lower()
 
     @pytest.mark.parametrize("kind", ["text/html", "application/pdf", "image/x-odd"])
     def test_only_pictures_are_put_into_the_page(self, kind):
         """A part of another type stays outside, whatever the HTML calls it."""
-        shown = page(captured(with_picture('<img src="cid:pic">', kind=kind)).preview())
+        shown = page(captured(with_picture('<img src="cid:pic">', kind=kind)).preview().frame)
         assert "data:" not in shown.partition("<body>")[2]
         assert "cid:pic" in shown
 
@@ -365,7 +365,9 @@ class TestPreview:
 
     def test_the_frame_runs_and_fetches_nothing(self):
         """The frame is sandboxed, and its first word is the policy."""
-        ((_, frame),) = tags(captured(lines("Content-Type: text/html", "", "<b>x</b>")).preview())
+        ((_, frame),) = tags(
+            captured(lines("Content-Type: text/html", "", "<b>x</b>")).preview().frame
+        )
         assert frame["sandbox"] == ""
         assert frame["referrerpolicy"] == "no-referrer"
         inside = tags(frame["srcdoc"])
@@ -379,9 +381,9 @@ class TestPreview:
 
     def test_text_is_shown_as_text(self):
         """A message without HTML is shown as it was typed."""
-        shown = page(captured(lines("", "<b>a</b>  &amp;", "b")).preview())
+        shown = page(captured(lines("", "<b>a</b>  &amp;", "b")).preview().frame)
         assert "&lt;b&gt;a&lt;/b&gt;  &amp;amp;\nb" in shown
-        assert text_of(shown).startswith("<b>a</b>  &amp;\nb")
+        assert text_of(shown.partition("<body>")[2]).startswith("<b>a</b>  &amp;\nb")
 
     def test_plain_shows_the_text_beside_the_html(self):
         """With plain=True the text part is shown."""
@@ -390,17 +392,17 @@ class TestPreview:
             "--a", "Content-Type: text/html", "", "<i>the html</i>", "--a--",
         )  # fmt: skip
         message = captured(raw)
-        assert "the html" in page(message.preview())
-        assert "the text" in page(message.preview(plain=True))
-        assert "the html" not in message.preview(plain=True)
+        assert "the html" in page(message.preview().frame)
+        assert "the text" in page(message.preview(plain=True).frame)
+        assert "the html" not in message.preview(plain=True).frame
 
     def test_a_message_without_a_body_says_so(self):
         """Nothing to show is shown as that."""
-        assert "(no text)" in page(captured(b"Subject: x\r\n\r\n").preview())
+        assert "(no text)" in page(captured(b"Subject: x\r\n\r\n").preview().frame)
 
     def test_the_height_is_the_callers(self):
         """The frame is as high as asked."""
-        assert "height:99px" in captured(b"").preview(height=99)
+        assert "height:99px" in captured(b"").preview(height=99).frame
 
 
 class TestShowing:
@@ -463,8 +465,8 @@ def test_a_huge_body_is_shortened_in_the_preview_only():
     """A preview ends up in a notebook, so it holds a million characters; the message has all."""
     mail = captured(b"Content-Type: text/html\r\n\r\n" + b"<" * 3_000_000)
     assert len(mail.html) >= 3_000_000
-    assert len(mail.preview()) < 5_000_000
-    assert "shortened here" in mail.preview()
+    assert len(mail.preview().frame) < 5_000_000
+    assert "Shortened here" in mail.preview()._repr_html_()
 
 
 def test_names_that_turn_text_around_are_made_visible():

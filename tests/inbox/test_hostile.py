@@ -18,7 +18,10 @@ import smtp_lab as lab
 from smtp_lab.archive import Archive
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'</iframe></table>"
-SHOWN = {"div", "table", "tr", "th", "td", "iframe", "tbody", "thead"}
+SHOWN = {
+    *("div", "table", "tr", "th", "td", "iframe", "tbody", "thead"),
+    *("details", "summary", "ul", "ol", "li", "p", "pre", "code"),
+}
 UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 LARGE = "it is slow only where something is wrong"
 
@@ -161,7 +164,7 @@ def look_at_everything(message):
     assert len(message.transcript) == 0
     for shown in (repr(message), str(message)):
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", shown)
-    return message._repr_html_(), message.preview(), message.preview(plain=True)
+    return message._repr_html_(), message.preview().frame, message.preview(plain=True).frame
 
 
 def check_html(table, *previews):
@@ -179,6 +182,7 @@ def check_html(table, *previews):
         "referrerpolicy",
         "title",
         "srcdoc",
+        "open",
     }
     assert all(set(attributes) <= allowed for _, attributes in found)
     for preview in previews:
@@ -213,7 +217,7 @@ def test_the_envelope_is_as_hostile(raw):
     evil = "\0\x1b[2J\u202e" + EVIL
     message = captured(raw[:2000], mail_from=evil, rcpt_to=(evil, evil))
     message.session.login = message.session.tls_version = evil
-    table, *previews = message._repr_html_(), message.preview()
+    table, *previews = message._repr_html_(), message.preview().frame
     check_html(table, *previews)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", repr(message) + str(message))
 
@@ -293,7 +297,7 @@ def test_a_picture_called_ten_thousand_times():
     message.set_content("x")
     message.add_alternative("<img src='cid:pic'>" * 10_000, subtype="html")
     message.get_payload()[1].add_related(b"\x89" * 1_000_000, "image", "png", cid="<pic>")
-    shown = captured(message.as_bytes()).preview()
+    shown = captured(message.as_bytes()).preview().frame
     assert len(shown) < 50_000_000
     assert shown.count("data:image/png") > 1
 
@@ -341,7 +345,7 @@ def test_any_text_in_a_header_is_text_in_the_page(text):
     encoded = b64encode(text.encode("utf-8", "replace")).decode()
     message = captured(lines(f"Subject: =?utf-8?b?{encoded}?=", "", "hi"))
     table = message._repr_html_()
-    check_html(table, message.preview())
+    check_html(table, message.preview().frame)
     if message.subject:
         # A browser takes runs of blanks together, and so does the comparison.
         assert " ".join(message.subject.split()) in " ".join(text_of(table).split())

@@ -317,7 +317,7 @@ class TestPictures:
             lines("Content-Type: image/svg+xml", "Content-ID: <a&b@x.test>", "", "<svg/>"),
             kind="related",
         )
-        shown = page(captured(raw).preview())
+        shown = page(captured(raw).preview().frame)
         assert f"data:image/svg+xml;base64,{b64encode(b'<svg/>').decode()}" in shown
         assert "cid:" not in shown
 

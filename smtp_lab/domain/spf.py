@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from smtp_lab.deliver.questions import Questions
+from smtp_lab.domain.questions import Questions
 
 __all__ = ("Spf", "look_up_spf", "spf_records")
 

@@ -6,7 +6,7 @@ import binascii
 from base64 import b64decode
 from dataclasses import dataclass
 
-from smtp_lab.deliver.questions import tags_of
+from smtp_lab.domain.questions import tags_of
 
 __all__ = ("DkimKey", "read_key")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from smtp_lab.deliver.questions import Questions, tags_of
+from smtp_lab.domain.questions import Questions, tags_of
 
 __all__ = ("Dmarc", "aligned", "look_up_dmarc", "organizational_domain")
 

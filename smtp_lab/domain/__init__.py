@@ -1,0 +1,1 @@
+"""What a domain says in DNS about the mail it sends: SPF, DKIM keys, DMARC."""
