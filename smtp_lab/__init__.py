@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smtp_lab.archive import Retention as Retention
+    from smtp_lab.compose import DkimKey as DkimKey
+    from smtp_lab.compose import Template as Template
+    from smtp_lab.compose import digest as digest
+    from smtp_lab.compose import handout as handout
     from smtp_lab.compose import render as render
+    from smtp_lab.compose import render_each as render_each
     from smtp_lab.compose import templates as templates
     from smtp_lab.config import Advice as Advice
     from smtp_lab.config import BasicAuth as BasicAuth
@@ -66,6 +71,7 @@ if TYPE_CHECKING:
     from smtp_lab.errors import SendingInterrupted as SendingInterrupted
     from smtp_lab.errors import SinkError as SinkError
     from smtp_lab.errors import SmtpLabError as SmtpLabError
+    from smtp_lab.errors import TemplateError as TemplateError
     from smtp_lab.errors import TokenError as TokenError
     from smtp_lab.inbox import Captured as Captured
     from smtp_lab.inbox import Inbox as Inbox
@@ -75,11 +81,12 @@ if TYPE_CHECKING:
     from smtp_lab.sink import Sink as Sink
     from smtp_lab.transcript import Transcript as Transcript
     from smtp_lab.widgets import BatchPanel as BatchPanel
+    from smtp_lab.widgets import ComposePanel as ComposePanel
     from smtp_lab.widgets import ProfileForm as ProfileForm
 
 _HOMES = {
     "archive": ("Retention",),
-    "compose": ("render", "templates"),
+    "compose": ("DkimKey", "Template", "digest", "handout", "render", "render_each", "templates"),
     "config": (
         "Advice",
         "BasicAuth",
@@ -132,12 +139,13 @@ _HOMES = {
         "SendingInterrupted",
         "SinkError",
         "SmtpLabError",
+        "TemplateError",
         "TokenError",
     ),
     "inbox": ("Captured", "Inbox"),
     "sink": ("Limits", "Login", "Rule", "Sink"),
     "transcript": ("Transcript",),
-    "widgets": ("BatchPanel", "ProfileForm"),
+    "widgets": ("BatchPanel", "ComposePanel", "ProfileForm"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

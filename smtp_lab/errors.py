@@ -3,6 +3,7 @@
     SmtpLabError
     ├── InputError          (also ValueError)    a value that cannot be used, by field
     │   ├── ConfigFileError                      the same, found in a TOML file, with its line
+    │   ├── TemplateError                        the same, found while a template was filled
     │   └── UnknownNameError (also KeyError)     a profile, template or message nobody knows
     ├── PortInUseError      (also OSError)       the sink's port is taken
     ├── SinkError                                the sink cannot do what was asked
@@ -39,6 +40,7 @@ __all__ = (
     "SendingInterrupted",
     "SinkError",
     "SmtpLabError",
+    "TemplateError",
     "TokenError",
     "UnknownNameError",
 )
@@ -113,6 +115,21 @@ class ConfigFileError(InputError):
     def __str__(self) -> str:
         where = f"{self.path}, line {self.line}: " if self.line else f"{self.path}: "
         return where + super().__str__()
+
+
+class TemplateError(InputError):
+    """A template cannot be read or filled; nothing was made.
+
+    Attributes:
+        file: The file of the template, such as ``report/body.html``.
+        line: The line in it, counted from 1, or None where no line is to blame.
+        variable: The variable that is missing, or empty where that is not the reason.
+    """
+
+    def __init__(self, file: str, line: int | None, problem: Problem, variable: str = "") -> None:
+        self.file, self.line, self.variable = file, line, variable
+        super().__init__(problem)
+        self.args = (file, line, problem, variable)
 
 
 class UnknownNameError(InputError, KeyError):

@@ -45,3 +45,19 @@ def test_a_busy_notebook_is_measured(monkeypatch):
     for row in ("thread idle", "thread busy", "process idle", "process busy", "process busy told"):
         assert f"\n{row}" in done.stdout
     assert "\na busy notebook keeps" in done.stdout
+
+
+def test_composing_is_measured():
+    """A small run has a row for each way, and the ratio when redmail is there."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "compose.py")]
+    done = subprocess.run(
+        [*command, "--mails", "3", "--rounds", "1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("render, text part included", "render, the shipped report", "render_each"):
+        assert f"\n{row}" in done.stdout
+    assert ("(goal: " in done.stdout) == ("redmail, HTML alone" in done.stdout)

@@ -6,6 +6,7 @@ import doctest
 import re
 from pathlib import Path
 
+import matplotlib.figure
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -44,13 +45,16 @@ def test_the_profile_and_the_report_run_as_written(sink):
     report, profile = (
         next(b for b in BLOCKS if start in b) for start in ("lab.render(", "lab.Profile(")
     )
-    names: dict[str, object] = {"lab": lab, "frame": pd.DataFrame({"a": [1, 2]})}
+    figure = matplotlib.figure.Figure()
+    figure.subplots().plot([1, 2])
+    names: dict[str, object] = {"lab": lab, "frame": pd.DataFrame({"a": [1, 2]}), "figure": figure}
     exec(profile, names)
     book = lab.ProfileBook.open()
     assert book["team"] == names["profile"]
     book.save(sink.profile("team"))  # the same name, but a server that is there
     exec(report, names)
     assert sink.inbox[-1].subject == "Sales"
+    assert {file.name for file in sink.inbox[-1].attachments} == {"picture1.png", "sales.xlsx"}
 
 
 def test_many_messages_run_as_written(sink, tmp_path, monkeypatch):

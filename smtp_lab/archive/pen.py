@@ -10,6 +10,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
@@ -33,9 +34,20 @@ class Pen(Protocol):
     """Writes groups of messages and sessions over a connection of its own."""
 
     def write(
-        self, messages: Sequence[StoredMessage], sessions: Sequence[StoredSession]
+        self,
+        messages: Sequence[StoredMessage],
+        sessions: Sequence[StoredSession],
+        *,
+        wait: bool = True,
     ) -> list[int]:
-        """Store all of them in one transaction, or none; give the messages' numbers."""
+        """Store all of them in one transaction, or none; give the messages' numbers.
+
+        Args:
+            messages: To be numbered in this order.
+            sessions: Those that ended.
+            wait: Whether there is time to wait for a lock, or to tidy up. PostgreSQL is always
+                waited for.
+        """
 
     def close(self) -> None:
         """Close the connection; writing opens it anew."""
@@ -70,6 +82,7 @@ def statements(place: str) -> dict[str, str]:
 
 
 _OWN = ("id", "first_message", "said")
+_ROWS = 32  # of one statement: of so many lengths the driver keeps all statements ready
 
 
 class SqlitePen:
@@ -88,13 +101,23 @@ class SqlitePen:
         self._taken: sa.PoolProxiedConnection | None = None
         self._connection: sqlite3.Connection | None = None
         self._known = Known()
+        self._moved = 0  # pages of the log, of which on a commit moves them into the file
+        self._waited = True
 
     def write(
-        self, messages: Sequence[StoredMessage], sessions: Sequence[StoredSession]
+        self,
+        messages: Sequence[StoredMessage],
+        sessions: Sequence[StoredSession],
+        *,
+        wait: bool = True,
     ) -> list[int]:
         """Store all of them in one transaction, or none; give the messages' numbers."""
         db = self._connection or self._open()
-        self._begin(db)
+        if wait is not self._waited:
+            # Moving the log takes a hundred times as long as a commit.
+            db.execute(f"PRAGMA wal_autocheckpoint={self._moved if wait else 0}")
+            self._waited = wait
+        self._begin(db, self._patience if wait else 0.0)
         try:
             number = 0
             if messages:
@@ -110,8 +133,8 @@ class SqlitePen:
             if rows.sessions:
                 db.executemany(self._sql["sessions"], rows.sessions)
             if messages:
-                db.executemany(self._sql["messages"], rows.messages)
-                db.executemany(self._sql["raws"], rows.raws)
+                self._insert(db, "messages", rows.messages)
+                self._insert(db, "raws", rows.raws)
             for name in ("tags", "mailboxes"):
                 if labels := getattr(rows, name):
                     db.executemany(self._sql[name], labels)
@@ -123,19 +146,30 @@ class SqlitePen:
             raise
         return list(range(number, number + len(messages)))
 
-    def _begin(self, db: sqlite3.Connection) -> None:
-        """Take the write lock.
+    def _insert(self, db: sqlite3.Connection, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Store *rows*, many with one statement.
+
+        For each statement the driver lets go of Python's lock and must get it back from the
+        sink's event loop, which costs more than the statement.
+        """
+        sql, one = self._sql[table], f", ({', '.join('?' * len(rows[0]))})"
+        for at in range(0, len(rows), _ROWS):
+            part = rows[at : at + _ROWS]
+            db.execute(sql + one * (len(part) - 1), list(chain.from_iterable(part)))
+
+    def _begin(self, db: sqlite3.Connection, patience: float) -> None:
+        """Take the write lock, which another program may have for *patience* seconds.
 
         SQLite's own waiting sleeps up to a tenth of a second at a time: of two programs that write
         all the time one would hardly ever get its turn.
         """
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + patience
         nap = 0.0005
         while True:
             try:
                 db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if not busy(error) or time.monotonic() > end:
+                if not busy(error) or time.monotonic() >= end:
                     raise
                 time.sleep(nap * (0.5 + random.random()))  # noqa: S311  # no secret depends on it
                 nap = min(nap * 1.2, 0.01)
@@ -151,7 +185,8 @@ class SqlitePen:
         normal = 1
         if self._synchronous == "FULL" and db.execute("PRAGMA synchronous").fetchone() == (normal,):
             db.execute("PRAGMA synchronous=FULL")
-        self._connection = db
+        (self._moved,) = db.execute("PRAGMA wal_autocheckpoint").fetchone()
+        self._connection, self._waited = db, True
         return db
 
     def close(self) -> None:
@@ -178,7 +213,11 @@ class PostgresPen:
         self._known = Known()
 
     def write(
-        self, messages: Sequence[StoredMessage], sessions: Sequence[StoredSession]
+        self,
+        messages: Sequence[StoredMessage],
+        sessions: Sequence[StoredSession],
+        *,
+        wait: bool = True,  # noqa: ARG002  # it can be nothing else
     ) -> list[int]:
         """Store all of them in one transaction, or none; give the messages' numbers."""
         fresh = self._connection is None
@@ -191,7 +230,7 @@ class PostgresPen:
             if fresh or not lost:
                 raise
             # The server was started anew since the last group; nothing was sent of this one.
-            return self.write(messages, sessions)
+            return self.write(messages, sessions, wait=wait)
         try:
             rows = Rows.of(messages, sessions, number, self._known)
             with db.pipeline(), db.cursor() as cursor:

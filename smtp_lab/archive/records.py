@@ -53,7 +53,7 @@ class StoredSession:
         login_ok: Whether the last login was accepted; None when there was none.
         transcript: The dialogue as `Transcript.to_dict` gives it. When it is stored, ``first`` says
             which line the ``lines`` begin with: those before it are stored already. They may be
-            `Line` objects then, or tuples of a line's direction, stage, text, time and encryption.
+            `Line` objects then, or each what `line_text` gives.
     """
 
     id: str

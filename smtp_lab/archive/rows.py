@@ -10,7 +10,7 @@ from typing import Any
 
 from smtp_lab.archive.records import StoredMessage, StoredSession, from_micros, micros
 
-__all__ = ("Known", "Rows", "dialogue", "message_of", "piece", "session_of")
+__all__ = ("Known", "Rows", "dialogue", "line_text", "message_of", "piece", "session_of")
 
 _ABOUT = ("door", "peer", "ehlo", "tls_version", "tls_cipher", "login", "mechanism", "login_ok")
 _about = attrgetter("ended_at", *_ABOUT)
@@ -27,12 +27,26 @@ def piece(transcript: dict[str, Any]) -> str:
     lines = transcript.get("lines")
     if not lines:
         return ""
-    cells = lines if isinstance(lines[0], tuple) else [_cells(x) for x in lines]
-    return _json([transcript.get("first", 0), *cells]) + "\n"
+    first = transcript.get("first", 0)
+    if isinstance(lines[0], str):
+        return f"[{first},{','.join(lines)}]\n"
+    cells = [[x[name] for name in _LINE] if isinstance(x, dict) else _line(x) for x in lines]
+    return _json([first, *cells]) + "\n"
 
 
-def _cells(line: Any) -> Any:
-    return [line[name] for name in _LINE] if isinstance(line, dict) else _line(line)
+def line_text(direction: str, stage: str, text: str, at: int, *, tls: bool) -> str:
+    """One line of a dialogue as the tables keep it, *at* so many microseconds after its begin.
+
+    *text* has no control characters. Written by hand, since it is done for each line that is said.
+    """
+    said = _json(text) if '"' in text or "\\" in text else f'"{text}"'
+    return f'["{direction}","{stage}",{said},{at},{"true" if tls else "false"}]'
+
+
+def _names(texts: tuple[str, ...]) -> str:
+    if len(texts) == 1 and (one := texts[0]).isprintable() and '"' not in one and "\\" not in one:
+        return f'["{one}"]'
+    return _json(texts)
 
 
 def dialogue(pieces: Iterable[str], upto: int | None = None) -> list[dict[str, Any]]:
@@ -42,9 +56,14 @@ def dialogue(pieces: Iterable[str], upto: int | None = None) -> list[dict[str, A
         for line in text.splitlines():
             first, *cells = json.loads(line)
             found.update(enumerate(cells, first))
-    return [
-        dict(zip(_LINE, found[n], strict=True)) for n in sorted(found) if upto is None or n < upto
-    ]
+    return [_line_of(found[n]) for n in sorted(found) if upto is None or n < upto]
+
+
+def _line_of(cells: list[Any]) -> dict[str, Any]:
+    line = dict(zip(_LINE, cells, strict=True))
+    if isinstance(line["at"], int):
+        line["at"] /= 1_000_000  # whole microseconds
+    return line
 
 
 class Known:
@@ -118,7 +137,7 @@ class Rows:
                     session.id,
                     micros(message.received_at),
                     message.mail_from,
-                    _json(message.rcpt_to),
+                    _names(message.rcpt_to),
                     _json(options) if options else "[]",
                     _json(message.rcpt_options) if any(message.rcpt_options) else "[]",
                     len(message.raw),

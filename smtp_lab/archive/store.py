@@ -25,7 +25,7 @@ from smtp_lab.archive.place import network_file_system
 from smtp_lab.archive.reading import Reader
 from smtp_lab.archive.records import StoredMessage, StoredSession
 from smtp_lab.archive.retention import Retention, prune
-from smtp_lab.errors import ArchiveError, InputError
+from smtp_lab.errors import ArchiveError, ArchiveUnavailableError, InputError
 
 __all__ = ("LOCK_TIMEOUT", "Archive")
 
@@ -50,6 +50,10 @@ class Archive(Reader):
             quicker and survives the end of the process, but a loss of power may take the last
             moments with it (SQLite's ``synchronous``, PostgreSQL's ``synchronous_commit``).
         lock_timeout: Seconds to wait for another program that has locked it.
+
+    Attributes:
+        swift: Whether it is a file on this machine: `add` takes no time worth mentioning then, but
+            for the disk.
 
     Raises:
         ArchiveError: It cannot be opened, is not there, or a newer smtp_lab wrote it.
@@ -91,6 +95,7 @@ class Archive(Reader):
             )
         self._engine = engine_for(self.url, lock_timeout, shared=bool(shared))
         self._pen = pen_for(self._engine, synchronous, lock_timeout)
+        self.swift = self._file is not None and not shared
         with self._telling("opened"):
             self._prepare()
         self._seen = self._identity()
@@ -133,11 +138,20 @@ class Archive(Reader):
     # --- writing ------------------------------------------------------------------------------
 
     def add(
-        self, messages: Sequence[StoredMessage], sessions: Sequence[StoredSession] = ()
+        self,
+        messages: Sequence[StoredMessage],
+        sessions: Sequence[StoredSession] = (),
+        *,
+        wait: bool = True,
     ) -> list[int]:
         """Store *messages* with their sessions, and *sessions*, in one transaction.
 
         When this returns, they are committed.
+
+        Args:
+            messages: To be numbered in this order.
+            sessions: Without a message, or at their end.
+            wait: Whether to wait for others who write; where it is `swift` there is a choice.
 
         Returns:
             The numbers of the messages.
@@ -147,9 +161,14 @@ class Archive(Reader):
             ArchiveUnavailableError: It is locked, or its server does not answer.
             ArchiveError: Nothing was stored.
         """
-        with self._lock, self._telling("written"):
-            self._look_after_file()
-            return self._pen.write(messages, sessions)
+        if not self._lock.acquire(blocking=wait):
+            raise ArchiveUnavailableError(f"The archive {self.name} is being written.")
+        try:
+            with self._telling("written"):
+                self._look_after_file()
+                return self._pen.write(messages, sessions, wait=wait)
+        finally:
+            self._lock.release()
 
     def fetched(self, mailbox: str) -> frozenset[str]:
         """The names, in *mailbox*, of the messages that were fetched from it."""

@@ -1,9 +1,16 @@
-"""One thread that writes: whatever waits becomes one transaction (group commit)."""
+"""Writing an archive: whatever waits becomes one transaction (group commit).
+
+There is a thread that writes. But two threads that are both busy in Python get in each other's way
+so much that a message costs twice as much. So what comes from an event loop is written in that
+loop, once a turn, where the archive is a file of this machine whose disk is quick: that takes less
+than waking the thread. The thread writes everything else: large messages, what would have to wait
+for another program's lock, all of it where the disk or a server is waited for, and whatever went
+wrong in the loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
@@ -11,8 +18,17 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import NamedTuple
 
+from smtp_lab.archive.answers import (
+    Job,
+    Outcome,
+    answer_all,
+    call_in,
+    log_failure,
+    resolve,
+    settle,
+    wake,
+)
 from smtp_lab.archive.records import StoredMessage, StoredSession
 from smtp_lab.archive.retention import Retention
 from smtp_lab.archive.store import Archive
@@ -25,18 +41,14 @@ _log = logging.getLogger("smtp_lab.archive")
 _GROUP = 256  # items of one transaction
 _GROUP_BYTES = 32 * 2**20
 _WAITING_BYTES = 64 * 2**20
+_HERE_BYTES = 2**18  # more than this at once would keep an event loop from its other clients
+_LOG_BYTES = 16 * 2**20  # written in a loop before the thread moves SQLite's log into the file
+_TURNS = 2  # of an event loop in which a group may grow
+_QUICK = 0.004  # seconds a group may take on the average to be written in an event loop
+_LATE = 0.012  # one that took longer counts as this much: one hiccup proves nothing
 _TIDY = 0.5  # seconds between two looks at the retention while mail comes in
 _TIDY_IDLE = 60.0  # and while none does
 _TIDY_BYTES = 64 * 2**20  # or so much mail
-
-_Outcome = int | BaseException
-
-
-class _Job(NamedTuple):
-    item: StoredMessage | StoredSession
-    answer: Callable[[_Outcome], None]
-    loop: asyncio.AbstractEventLoop | None  # whose thread the answer is given in
-    size: int
 
 
 class Writer:
@@ -63,13 +75,17 @@ class Writer:
     ) -> None:
         self._archive, self._waiting, self._retention = archive, waiting, retention or Retention()
         self._told = told
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._bytes = 0
         self._closing = self._ended = False
         self._dropped = 0
         lock = threading.Lock()
         self._work, self._room = threading.Condition(lock), threading.Condition(lock)
         self._patient: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._busy = False  # somebody writes
+        self._turn: asyncio.AbstractEventLoop | None = None  # which will write next
+        self._pace = _LATE  # seconds a group takes, on the average
+        self._logged = 0  # octets written in event loops, and the log not moved
         age = self._retention.age
         self._idle = min(_TIDY_IDLE, max(_TIDY, age.total_seconds() / 10)) if age else _TIDY_IDLE
         self._tidied, self._untidy = time.monotonic(), 0
@@ -93,7 +109,7 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[int] = loop.create_future()
-        while not self.offer(item, partial(_settle, answer), loop):
+        while not self.offer(item, partial(settle, answer), loop):
             await self._when_room(loop)
         return await answer
 
@@ -108,8 +124,8 @@ class Writer:
         Args:
             item: What to store.
             answer: Called with its number (0 for a session) or the error, in the thread of *loop*,
-                once for all of a group, or in the writer's own thread.
-            loop: A running event loop, or None.
+                or in the writer's own.
+            loop: The event loop that runs in this thread, or None.
 
         Returns:
             Whether it was taken.
@@ -117,7 +133,7 @@ class Writer:
         with self._work:
             if self._full():
                 return False
-            self._add(_Job(item, answer, loop, _size(item)))
+            self._add(Job(item, answer, loop))
         return True
 
     def put(self, item: StoredMessage | StoredSession) -> Future[int]:
@@ -133,18 +149,22 @@ class Writer:
         with self._work:
             while self._full():
                 self._room.wait()
-            self._add(_Job(item, partial(_resolve, future), None, _size(item)))
+            self._add(Job(item, partial(resolve, future), None))
         return future
 
-    def note(self, session: StoredSession) -> None:
+    def note(self, session: StoredSession, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Give the writer a session that ended; nobody waits for the answer.
 
         It is taken beyond the bound, since nobody is there to be kept waiting, up to ten times as
         many; more than that are dropped, and the log says so.
+
+        Args:
+            session: What to store.
+            loop: The event loop that runs in this thread, or None.
         """
         with self._work:
             if len(self._jobs) < 10 * self._waiting and not self._ended:
-                self._add(_Job(session, _log_failure, None, _size(session)))
+                self._add(Job(session, log_failure, loop))
             else:
                 self._dropped += 1
 
@@ -162,17 +182,19 @@ class Writer:
 
     def idle(self, seconds: float) -> bool:
         """Whether nothing came in for *seconds*."""
-        return not self._jobs and time.monotonic() - self._wrote > seconds
+        return not self._jobs and not self._busy and time.monotonic() - self._wrote > seconds
 
     def _full(self) -> bool:
         return len(self._jobs) >= self._waiting or self._bytes >= _WAITING_BYTES
 
-    def _add(self, job: _Job) -> None:
+    def _add(self, job: Job) -> None:
         if self._ended:
             raise ArchiveError("The archive is written no more: its sink has stopped.")
         self._jobs.append(job)
         self._bytes += job.size
-        self._work.notify()
+        # Whoever writes looks again, and so does a loop whose turn it is, unless it has ended.
+        if not self._busy and (self._turn is None or self._turn.is_closed()):
+            self._choose(job.loop)
 
     async def _when_room(self, loop: asyncio.AbstractEventLoop) -> None:
         room: asyncio.Future[None] = loop.create_future()
@@ -182,66 +204,144 @@ class Writer:
             self._patient.append((loop, room))
         await room
 
+    # --- who writes ---------------------------------------------------------------------------
+
+    def _choose(self, here: asyncio.AbstractEventLoop | None) -> None:
+        """Let somebody write what waits; *here* is the event loop of this thread."""
+        loop = self._jobs[0].loop if self._jobs and self._suits_a_loop() else None
+        if loop is not None and loop is here:
+            loop.call_soon(self._here, loop)
+        elif loop is None or not call_in(loop, self._here, loop):
+            loop = None
+            self._work.notify()
+        self._turn = loop
+
+    def _suits_a_loop(self) -> bool:
+        return (
+            self._archive.swift
+            and self._pace < _QUICK
+            and self._logged < _LOG_BYTES
+            and self._bytes < _HERE_BYTES
+            and not self._closing
+        )
+
+    def _take(self) -> list[Job]:
+        """What is written next, in the order it came."""
+        jobs: list[Job] = []
+        octets = 0
+        while self._jobs and len(jobs) < _GROUP and octets < _GROUP_BYTES:
+            jobs.append(self._jobs.popleft())
+            octets += jobs[-1].size
+        self._bytes -= octets
+        self._busy = bool(jobs)
+        self._room.notify_all()
+        for loop, room in self._patient:
+            call_in(loop, wake, room)
+        self._patient.clear()
+        return jobs
+
+    def _free(self, here: asyncio.AbstractEventLoop | None) -> None:
+        """Let the next one write."""
+        with self._work:
+            self._busy = False
+            if self._jobs or self._closing:
+                self._choose(here)
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            _log.error("%d sessions were not kept: the archive is too slow", dropped)
+
+    # --- in an event loop ---------------------------------------------------------------------
+
+    def _here(self, loop: asyncio.AbstractEventLoop, turns: int = _TURNS) -> None:
+        """Write what waits, unless that takes too long."""
+        with self._work:
+            if turns and not self._full():
+                loop.call_soon(self._here, loop, turns - 1)
+                return
+            if self._turn is loop:
+                self._turn = None
+            if self._busy or not self._jobs:
+                return
+            if not self._suits_a_loop():
+                self._work.notify()
+                return
+            jobs = self._take()
+        begin = time.monotonic()
+        try:
+            numbers = self._archive.add(*_sorted(jobs), wait=False)
+        except Exception:  # noqa: BLE001  # the thread will meet it again, and deal with it
+            with self._work:
+                self._jobs.extendleft(reversed(jobs))
+                self._bytes += sum(job.size for job in jobs)
+                self._pace = _LATE
+        else:
+            self._stored(jobs, numbers, begin, loop)
+        finally:
+            self._free(loop)
+
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
         while jobs := self._next():
+            self._logged = 0  # by now, or with this commit
             self._write(jobs)
-            self._wrote = time.monotonic()
-            self._untidy += sum(job.size for job in jobs)
+            self._free(None)
             if self._untidy > _TIDY_BYTES or time.monotonic() - self._tidied > _TIDY:
                 self._tidy()
 
-    def _next(self) -> list[_Job]:
-        """What is written next, in the order it came; empty when all is done."""
+    def _next(self) -> list[Job]:
+        """What the thread writes next; empty when all is done."""
         with self._work:
-            while not self._jobs and not self._closing:
-                if not self._work.wait(_TIDY if self._untidy else self._idle):
+            while self._busy or (not self._closing and (self._turn or not self._jobs)):
+                if not self._work.wait(_TIDY if self._retention else None):
                     self._work.release()
                     try:
-                        self._tidy()
+                        if self._untidy or time.monotonic() - self._tidied > self._idle:
+                            self._tidy()
                     finally:
                         self._work.acquire()
-            jobs: list[_Job] = []
-            octets = 0
-            while self._jobs and len(jobs) < _GROUP and octets < _GROUP_BYTES:
-                jobs.append(self._jobs.popleft())
-                octets += jobs[-1].size
-            self._bytes -= octets
+            jobs = self._take()
             self._ended = not jobs
-            self._room.notify_all()
-            patient, self._patient = self._patient, []
-            dropped, self._dropped = self._dropped, 0
-        for loop, room in patient:
-            _call(loop, _wake, room)
-        if dropped:
-            _log.error("%d sessions were not kept: the archive is too slow", dropped)
         return jobs
 
-    def _write(self, jobs: list[_Job]) -> None:
-        messages = [job for job in jobs if isinstance(job.item, StoredMessage)]
-        sessions = [job for job in jobs if isinstance(job.item, StoredSession)]
+    def _write(self, jobs: list[Job]) -> None:
+        begin = time.monotonic()
         try:
-            numbers = self._archive.add(
-                [job.item for job in messages if isinstance(job.item, StoredMessage)],
-                [job.item for job in sessions if isinstance(job.item, StoredSession)],
-            )
+            numbers = self._archive.add(*_sorted(jobs))
         except ArchiveUnavailableError as error:
-            _answer([(job, error) for job in jobs])
+            answer_all([(job, error) for job in jobs])
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
             if len(jobs) == 1:
-                _answer([(jobs[0], error)])
+                answer_all([(jobs[0], error)])
                 return
             # One that cannot be stored must not keep the others out: each by itself.
             for job in jobs:
                 self._write([job])
         else:
-            if numbers:
-                self._newest = numbers[-1]
-                if self._told is not None:
-                    self._told(numbers[0], numbers[-1])
-            done: list[tuple[_Job, _Outcome]] = [*zip(messages, numbers, strict=True)]
-            _answer(done + [(job, 0) for job in sessions])
+            self._stored(jobs, numbers, begin, None)
+
+    def _stored(
+        self,
+        jobs: list[Job],
+        numbers: list[int],
+        begin: float,
+        here: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        """Answer all of *jobs*."""
+        octets = sum([job.size for job in jobs])
+        self._wrote = time.monotonic()
+        if octets < _HERE_BYTES:
+            self._pace += (min(self._wrote - begin, _LATE) - self._pace) / 16
+        self._untidy += octets
+        self._logged += octets if here else 0
+        if numbers:
+            self._newest = numbers[-1]
+            if self._told is not None:
+                self._told(numbers[0], numbers[-1])
+        left = iter(numbers)
+        done: list[tuple[Job, Outcome]]
+        done = [(job, next(left) if isinstance(job.item, StoredMessage) else 0) for job in jobs]
+        answer_all(done, here)
 
     def _tidy(self) -> None:
         self._tidied, self._untidy = time.monotonic(), 0
@@ -251,53 +351,8 @@ class Writer:
             _log.error("old mail could not be let go: %s", error)  # the sentence says it all
 
 
-def _size(item: StoredMessage | StoredSession) -> int:
-    return len(item.raw) + 1000 if isinstance(item, StoredMessage) else 1000
-
-
-def _answer(outcomes: list[tuple[_Job, _Outcome]]) -> None:
-    """Answer all of a group; each event loop is woken once."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[_Job, _Outcome]]] = {}
-    for job, outcome in outcomes:
-        if job.loop is None:
-            job.answer(outcome)
-        else:
-            loops.setdefault(job.loop, []).append((job, outcome))
-    for loop, own in loops.items():
-        _call(loop, _answer_here, own)
-
-
-def _answer_here(outcomes: list[tuple[_Job, _Outcome]]) -> None:
-    for job, outcome in outcomes:
-        job.answer(outcome)
-
-
-def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: object) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits there any more
-        loop.call_soon_threadsafe(function, *args)
-
-
-def _wake(room: asyncio.Future[None]) -> None:
-    if not room.done():
-        room.set_result(None)
-
-
-def _settle(answer: asyncio.Future[int], outcome: _Outcome) -> None:
-    if answer.done():  # whoever waited gave up
-        return
-    if isinstance(outcome, BaseException):
-        answer.set_exception(outcome)
-    else:
-        answer.set_result(outcome)
-
-
-def _resolve(future: Future[int], outcome: _Outcome) -> None:
-    if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
-
-
-def _log_failure(outcome: _Outcome) -> None:
-    if isinstance(outcome, BaseException):
-        _log.error("a session could not be stored: %s", outcome)
+def _sorted(jobs: list[Job]) -> tuple[list[StoredMessage], list[StoredSession]]:
+    return (
+        [job.item for job in jobs if isinstance(job.item, StoredMessage)],
+        [job.item for job in jobs if isinstance(job.item, StoredSession)],
+    )

@@ -12,11 +12,12 @@ from smtp_lab.errors import InputError
 
 __all__ = ("sign",)
 
+_HTML = Markup('<div style="margin-top:16px;color:#616e7c">-- <br>{}</div>')
 _END = re.compile(r"</body\s*>", re.IGNORECASE)
 
 
 def sign(message: Message[Any, Any], signature: str) -> None:
-    """Add *signature* to the text and the HTML body of *message*, in place.
+    """Add *signature* to the text and the HTML body of *message*, in place, where it is not yet.
 
     The text part gets it behind ``-- ``, which mail programs know as the separator (RFC 3676
     section 4.3).
@@ -36,17 +37,22 @@ def sign(message: Message[Any, Any], signature: str) -> None:
             continue
         content = body.get_content()
         if kind == "plain":
-            content = content.rstrip("\n") + "\n\n-- \n" + "\n".join(lines) + "\n"
+            block = "\n\n-- \n" + "\n".join(lines) + "\n"
+            signed = content.replace("\r\n", "\n").endswith(block)
+            content = content.rstrip("\n") + block
         else:
-            content = _in_html(content, Markup("<br>").join(lines))
+            block = _HTML.format(Markup("<br>").join(lines))
+            signed = block in content
+            content = _in_html(content, block)
+        if signed:  # render(profile=…) was before
+            continue
         kept = {name: body[name] for name in ("Content-ID", "Content-Language") if name in body}
         body.set_content(content, subtype=kind)
         for name, value in kept.items():
             body[name] = value
 
 
-def _in_html(html: str, signature: Markup) -> str:
-    block = Markup('<div style="margin-top:16px;color:#616e7c">-- <br>{}</div>').format(signature)
+def _in_html(html: str, block: str) -> str:
     ends = list(_END.finditer(html))
     cut = ends[-1].start() if ends else len(html)
     return f"{html[:cut]}{block}{html[cut:]}"

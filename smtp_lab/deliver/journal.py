@@ -130,13 +130,14 @@ def key_of(
 ) -> str:
     """What a journal knows *message* by: the same when the same cell runs again.
 
-    Its Message-ID where it came with one, else a digest of its place and content; what is made
-    anew each time (Date, boundaries, ids of parts) counts for nothing.
+    Its merge key where it is of a mail merge, its Message-ID where it came with one, else a digest
+    of its place and content; what is made anew each time (Date, boundaries, ids of parts) counts
+    for nothing.
     """
-    if isinstance(message, Outgoing) and not message.named:
+    if not outgoing.merge_key and isinstance(message, Outgoing) and not message.named:
         problem = f"cannot know messages[{number}] again: it was prepared without a Message-ID"
         raise InputError.of("journal", problem, "set one before prepare()")
-    given = (
+    given = outgoing.merge_key or (
         message.message_id if isinstance(message, Outgoing) else str(message["Message-ID"] or "")
     )
     key = given.strip() or _digest(message, number, outgoing)

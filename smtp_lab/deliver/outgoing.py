@@ -56,6 +56,7 @@ class Outgoing:
         raw: The message, every line ended by CR LF.
         message_id: Its Message-ID.
         named: Whether it came with a Message-ID of its own.
+        merge_key: What a journal knows it by, where it is of a mail merge.
     """
 
     mail_from: str
@@ -63,6 +64,7 @@ class Outgoing:
     raw: bytes
     message_id: str
     named: bool = False
+    merge_key: str = ""
 
     @property
     def utf8(self) -> bool:
@@ -106,6 +108,7 @@ def prepare(
     sent = copy.deepcopy(message) if profile.signature else _copy(message)
     del sent["Bcc"]
     del sent["Resent-Bcc"]
+    before = _signed(sent)
     sender = _sender(profile.sender)
     if not str(sent["From"] or "").strip():
         del sent["From"]
@@ -119,6 +122,10 @@ def prepare(
     # Written as they stand: parsing them again would cost as much as all the rest.
     if "Date" not in sent:
         sent.set_raw("Date", format_datetime(datetime.now(UTC)))
+    if before is not None and before != _signed(sent):
+        problem = f"was signed with DKIM, and profile {profile.name} would change it"
+        fix = "render it with profile= that profile"
+        raise InputError.of("message", problem, fix)
     named = "Message-ID" in sent
     if named:
         message_id = str(sent["Message-ID"])
@@ -127,7 +134,18 @@ def prepare(
     mail_from = sender.address
     raw = _as_bytes(sent, utf8=not "".join((mail_from, *rcpt_to)).isascii() and _beyond_ascii(sent))
     _check(raw, sent)
-    return Outgoing(mail_from, rcpt_to, raw, message_id, named)
+    merge_key = str(getattr(message, "merge_key", ""))
+    return Outgoing(mail_from, rcpt_to, raw, message_id, named, merge_key)
+
+
+def _signed(message: Message[Any, Any]) -> list[str] | None:
+    """What a signature of *message* covers, as far as a profile could change it."""
+    if "DKIM-Signature" not in message:
+        return None
+    bodies = [
+        part.get_payload() for part in message.walk() if part.get_content_maintype() == "text"
+    ]
+    return [*map(str, message.items()), *map(str, bodies)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def make_test(account: Account, recipients: tuple[str, ...]) -> Outgoing:
     message = render(
         "test_mail",
         to=list(recipients),
-        profile=profile.name,
+        account=profile.name,
         login=profile.username,
         sender=profile.sender,
         sent_at=datetime.now(UTC),

@@ -43,7 +43,7 @@ _MAIL_MOMENT = re.compile(
 )
 _CID = re.compile(r"cid:[^\"'\s)>]{1,998}", re.IGNORECASE)
 _BREAKS = re.compile(
-    r"(?=</?(?:html|head|body|table|tbody|thead|tr|td|th|div|p|ul|ol|li|h[1-6]|style|title|meta|br|hr"
+    r"(?=<(?:html|head|body|table|tbody|thead|tr|td|th|div|p|ul|ol|li|h[1-6]|style|title|meta|br|hr"
     r"|img|section|header|footer)[\s/>])",
     re.IGNORECASE,
 )

@@ -161,7 +161,7 @@ class Bounded(LoginEsmtp):
             # Who pipelines hears of the limit after the last of them: as many again are forgiven.
             self._overshoot += 1
             self._errors += self._overshoot > limits.recipients
-        elif reply.startswith("5"):  # 451 and 452 tell of a lack of ours, such as a full disk
+        elif reply[0] == "5":  # 451 and 452 tell of a lack of ours, such as a full disk
             self._errors += 1
         if self._errors >= limits.errors or self._failed_logins >= limits.logins:
             self._errors = self._failed_logins = 0

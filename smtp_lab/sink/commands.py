@@ -10,9 +10,21 @@ from aiosmtpd.smtp import MISSING, SMTP, TLSSetupException
 from smtp_lab.sink.body import Chunks, Dotted
 from smtp_lab.sink.driver import Driver
 
-__all__ = ("Commands", "syntax_of")
+__all__ = ("Commands", "Refused", "syntax_of")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Refused(Exception):  # noqa: N818  # an answer, no error of ours
+    """A command that cannot be carried out.
+
+    Args:
+        reply: What the client is told.
+    """
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(reply)
+        self.reply = reply
 
 
 def syntax_of(stock: Callable[..., Any]) -> Callable[[_Command], _Command]:
@@ -60,20 +72,41 @@ class Commands(Driver):
         if self._tls_protocol is not None and (self.session is None or self.session.ssl is None):
             raise TLSSetupException from ConnectionResetError("the client left")
 
+    def check_order(self) -> None:
+        """Refuse a command that must wait for EHLO or for a login.
+
+        Raises:
+            Refused: It must; the words are those of aiosmtpd's own checks.
+        """
+        assert self.session is not None  # noqa: S101  # there since the greeting
+        if not self.session.host_name:
+            raise Refused("503 Error: send HELO first")
+        if self._auth_required and not self.session.authenticated:
+            raise Refused("530 5.7.0 Authentication required")
+
     @syntax_of(SMTP.smtp_DATA)
     async def smtp_DATA(self, arg: str | None) -> None:
         """Take a message that ends with a dot."""
-        if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
-            return
+        try:
+            reply = self.begin_data(arg)
+        except Refused as refused:
+            reply = refused.reply
+        await self.push(reply)
+
+    def begin_data(self, arg: str | None) -> str:
+        """Wait for a message that ends with a dot; give the reply.
+
+        Raises:
+            Refused: It is not the time for it.
+        """
+        self.check_order()
         assert self.envelope is not None  # noqa: S101  # there since the greeting
         if not self.envelope.rcpt_tos:
-            await self.push("503 Error: need RCPT command")
-            return
+            raise Refused("503 Error: need RCPT command")
         if arg:
-            await self.push("501 Syntax: DATA")
-            return
-        await self.push("354 End data with <CR><LF>.<CR><LF>")
+            raise Refused("501 Syntax: DATA")
         self._body = Dotted(self.data_size_limit or 1 << 62)
+        return "354 End data with <CR><LF>.<CR><LF>"
 
     async def received(self, body: Dotted | Chunks) -> None:
         """A whole message, or a piece of one, is there."""

@@ -41,7 +41,7 @@ class Driver(SMTP):
         """What each connection starts with."""
         self._waiting = Lines()
         self._body: Dotted | Chunks | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: Any = None  # what a command waits for; it can be cancelled
         self._later: asyncio.Handle | None = None  # commands that wait for their turn
         self._answer: asyncio.Future[bytes] | None = None
         self._corked: list[bytes] | None = None  # replies that are sent in one piece
@@ -122,24 +122,24 @@ class Driver(SMTP):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come: a piece of a message, or commands."""
-        if self._waiting or self._task is not None or self._later is not None:
-            self._waiting.add(data)
-            if self._answer is not None:
-                self._give_answer()
-            elif self._task is None and self._later is None:
-                self._pump()
-        elif self._body is not None:
-            self._collect(data)
-            if self._waiting:
-                self._pump()
-        elif not self._stuffed and data.find(b"\n") == len(data) - 1 < LONGEST:
-            self._command(data)
-            if self._body is not None and self._body.ready:
-                self._pump()
-        else:
-            self._waiting.add(data)
+        waiting = self._waiting
+        if self._task is None and self._later is None and not waiting.held and not waiting.skipping:
+            if self._body is not None:
+                self._collect(data)
+                if waiting.held:
+                    self._pump()
+                return
+            if not self._stuffed and data.find(b"\n") == len(data) - 1 < LONGEST:
+                self._command(data)
+                if self._body is not None and self._body.ready:
+                    self._pump()
+                return
+        waiting.add(data)
+        if self._answer is not None:
+            self._give_answer()
+        elif self._task is None and self._later is None:
             self._pump()
-        if len(self._waiting) > _ENOUGH and not self._full and self.transport is not None:
+        if len(waiting) > _ENOUGH and not self._full and self.transport is not None:
             self._full = True
             self.transport.pause_reading()
 
@@ -194,7 +194,10 @@ class Driver(SMTP):
             except UnicodeDecodeError:
                 self.garbled("500 Error: strict ASCII mode")
                 return
-        doing = self.obey(command, arg, len(line))
+        try:
+            doing = self.obey(command, arg, len(line))
+        except Exception as error:  # noqa: BLE001  # the client hears of it, and no more
+            doing = self._stumbled(error)
         if doing is not None:
             self._run(doing)
 
@@ -261,11 +264,18 @@ class Driver(SMTP):
         self._body = None
         if rest:
             self._waiting.put_back(rest)
-        self._run(self.received(body))
+        try:
+            self.take(body)
+        except Exception as error:  # noqa: BLE001  # as in _command
+            self._run(self._stumbled(error))
 
     def progress(self, body: Dotted | Chunks, octets: int) -> None:  # noqa: ARG002  # for subclasses
         """Another *octets* of a message are there, and more must come."""
         self._reset_timeout()
+
+    def take(self, body: Dotted | Chunks) -> None:
+        """Deal with a whole message, or a piece of one."""
+        self._run(self.received(body))
 
     @abstractmethod
     async def received(self, body: Dotted | Chunks) -> None:

@@ -9,15 +9,18 @@ from typing import Any
 from aiosmtpd.smtp import MISSING, SMTP, syntax
 
 from smtp_lab.sink.body import Chunks, Dotted
-from smtp_lab.sink.commands import Commands, syntax_of
+from smtp_lab.sink.commands import Commands, Refused, syntax_of
 
 __all__ = ("Esmtp",)
 
 # Addresses as nearly everyone writes them; all others go to aiosmtpd's parser, which is slow.
-_PLAIN = re.compile(
-    r"\s*<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>(?:[ \t]+([^<>]*))?\Z"
+_ADDRESS = (
+    r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>"
 )
+_PLAIN = re.compile(rf"\s*{_ADDRESS}(?:[ \t]+([^<>]*))?\Z")
+_MAIL = re.compile(rf"FROM:{_ADDRESS}\Z", re.IGNORECASE)
+_RCPT = re.compile(rf"TO:{_ADDRESS}\Z", re.IGNORECASE)
 # C0 and C1 controls, and the characters that turn the direction of text around.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # esmtp-value of RFC 5321 section 4.1.2, and beyond ASCII as RFC 6531 section 3.3 allows.
@@ -63,68 +66,66 @@ class Esmtp(Commands):
                 return super()._getaddr(arg)
         return None, None
 
-    async def _too_early(self, command: str) -> bool:
-        """Whether *command* must wait for EHLO or a login; the client has been told then."""
-        assert self.session is not None  # noqa: S101  # there since the greeting
-        # The first halves hold nearly always, and cost less than asking.
-        return (not self.session.host_name and await self.check_helo_needed()) or (
-            self._auth_required and await self.check_auth_needed(command)
-        )
-
     @syntax_of(SMTP.smtp_MAIL)
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Begin a message."""
-        if await self._too_early("MAIL"):
+        try:
+            address, options = self.read_mail(arg)
+        except Refused as refused:
+            await self.push(refused.reply)
             return
+        status = await self._call_handler_hook("MAIL", address, options)
+        await self.push(self.begin_mail(address, options) if status is MISSING else status)
+
+    def read_mail(self, arg: str | None) -> tuple[str, list[str]]:
+        """The sender and the parameters in what follows MAIL.
+
+        Raises:
+            Refused: It is not the time for it, or not written as it should be.
+        """
+        self.check_order()
         assert self.envelope is not None  # noqa: S101  # there since the greeting
-        address, given = self._address("FROM:", arg)
-        if given is None:
-            await self.push(address or self._syntax("MAIL FROM"))
-            return
+        plain = _MAIL.match(arg or "")
+        address, given = (plain[1], "") if plain else self._address("FROM:", "MAIL FROM", arg)
         if self.envelope.mail_from:
-            await self.push("503 Error: nested MAIL command")
-            return
-        options, wrong = self._parameters(given, self._check_mail, "MAIL FROM")
-        if wrong:
-            await self.push(wrong)
-            return
+            raise Refused("503 Error: nested MAIL command")
+        return address, self._parameters(given, self._check_mail, "MAIL FROM") if given else []
+
+    def begin_mail(self, address: str, options: list[str]) -> str:
+        """Put the sender into the envelope; give the reply."""
+        assert self.envelope is not None  # noqa: S101  # there since the greeting
+        self.envelope.mail_from = address
         if options:
-            self.envelope.smtp_utf8 = "SMTPUTF8" in options
-        status: Any = MISSING
-        if "MAIL" in self._handle_hooks:
-            status = await self._call_handler_hook("MAIL", address, options)
-        if status is MISSING:
-            self.envelope.mail_from = address
             self.envelope.mail_options.extend(options)
-            status = "250 OK"
-        await self.push(status)
+            self.envelope.smtp_utf8 = "SMTPUTF8" in options
+        return "250 OK"
 
     @syntax_of(SMTP.smtp_RCPT)
     async def smtp_RCPT(self, arg: str | None) -> None:
         """Add a recipient."""
-        if await self._too_early("RCPT"):
+        try:
+            address, options = self.read_rcpt(arg)
+        except Refused as refused:
+            await self.push(refused.reply)
             return
+        status = await self._call_handler_hook("RCPT", address, options)
+        await self.push(self.add_recipient(address, options) if status is MISSING else status)
+
+    def read_rcpt(self, arg: str | None) -> tuple[str, list[str]]:
+        """The recipient and the parameters in what follows RCPT.
+
+        Raises:
+            Refused: It is not the time for it, or not written as it should be.
+        """
+        self.check_order()
         assert self.envelope is not None  # noqa: S101  # there since the greeting
         if not self.envelope.mail_from:
-            await self.push("503 Error: need MAIL command")
-            return
-        address, given = self._address("TO:", arg)
-        if given is None:
-            await self.push(address or self._syntax("RCPT TO"))
-            return
+            raise Refused("503 Error: need MAIL command")
+        plain = _RCPT.match(arg or "")
+        address, given = (plain[1], "") if plain else self._address("TO:", "RCPT TO", arg)
         if len(self.envelope.rcpt_tos) >= self.most_recipients:
-            await self.push("452 4.5.3 Error: too many recipients")
-            return
-        options, wrong = self._parameters(given, _check_rcpt, "RCPT TO")
-        if wrong:
-            await self.push(wrong)
-            return
-        status: Any = MISSING
-        if "RCPT" in self._handle_hooks:
-            status = await self._call_handler_hook("RCPT", address, options)
-        if status is MISSING:
-            status = self.add_recipient(address or "", options)
-        await self.push(status)
+            raise Refused("452 4.5.3 Error: too many recipients")
+        return address, self._parameters(given, _check_rcpt, "RCPT TO") if given else []
 
     def add_recipient(self, address: str, options: list[str]) -> str:
         """Put *address* into the envelope; give the reply."""
@@ -157,40 +158,43 @@ class Esmtp(Commands):
             return
         assert self.envelope is not None  # noqa: S101  # there since the greeting
         # What was announced has been read, so that none of it is taken for a command.
-        if await self.check_helo_needed() or await self.check_auth_needed("BDAT"):
+        try:
+            self.check_order()
+        except Refused as refused:
             self._chunks = None
-        elif not self.envelope.rcpt_tos:
+            await self.push(refused.reply)
+            return
+        if not self.envelope.rcpt_tos:
             self._chunks = None
             await self.push("503 5.5.1 Error: need RCPT command")
-        elif self._last_chunk or body.dropped:
+            return
+        if self._last_chunk or body.dropped:
             self._chunks = None
             await super().received(body)
         else:
             await self.push("250 2.0.0 Ok: go on")
 
-    @syntax_of(SMTP.smtp_DATA)
-    async def smtp_DATA(self, arg: str | None) -> None:
-        """Take a message that ends with a dot, where BDAT is not the only way."""
+    def begin_data(self, arg: str | None) -> str:
+        """Wait for a message that ends with a dot, where BDAT is not the only way."""
         if self._chunks is not None:
-            await self.push("503 5.5.1 Error: BDAT has begun this message")
-        elif self.envelope is not None and "BODY=BINARYMIME" in self.envelope.mail_options:
-            await self.push("503 5.5.1 Error: BINARYMIME needs BDAT")  # RFC 3030 section 3
-        else:
-            await super().smtp_DATA(arg)
+            raise Refused("503 5.5.1 Error: BDAT has begun this message")
+        if self.envelope is not None and "BODY=BINARYMIME" in self.envelope.mail_options:
+            raise Refused("503 5.5.1 Error: BINARYMIME needs BDAT")  # RFC 3030 section 3
+        return super().begin_data(arg)
 
     # --- parameters ---------------------------------------------------------------------------
 
-    def _address(self, keyword: str, arg: str | None) -> tuple[str | None, str | None]:
-        """The address after *keyword* and what follows; a reply, or None, and None when wrong."""
+    def _address(self, keyword: str, command: str, arg: str | None) -> tuple[str, str]:
+        """The address after *keyword*, and what follows it."""
         rest = self._strip_command_keyword(keyword, arg) if arg else None
         if rest is None:
-            return None, None
+            raise Refused(self._syntax(command))
         address, given = self._getaddr(rest)
         if address is None:
-            return "553 5.1.3 Error: malformed address", None
+            raise Refused("553 5.1.3 Error: malformed address")
         assert self.session is not None  # noqa: S101  # there since the greeting
         if not address or (given and not self.session.extended_smtp):
-            return None, None
+            raise Refused(self._syntax(command))
         return address, given or ""
 
     def _syntax(self, command: str) -> str:
@@ -198,20 +202,20 @@ class Esmtp(Commands):
         more = " [SP <mail-parameters>]" if self.session.extended_smtp else ""
         return f"501 Syntax: {command}: <address>{more}"
 
-    def _parameters(self, given: str, check: Any, command: str) -> tuple[list[str], str]:
-        """The parameters in *given*, keywords in capitals; and the reply to what is wrong."""
+    def _parameters(self, given: str, check: Any, command: str) -> list[str]:
+        """The parameters in *given*, keywords in capitals."""
         found: dict[str, str] = {}
         for text in given.split():
             parameter = _PARAMETER.match(text)
             if parameter is None or parameter[1].upper() in found:
-                return [], self._syntax(command)
+                raise Refused(self._syntax(command))
             keyword, value = parameter[1].upper(), parameter[2] or ""
             if keyword == "BODY":
                 value = value.upper()
             if reply := check(keyword, value, self.keywords):
-                return [], reply
+                raise Refused(reply)
             found[keyword] = f"{keyword}={value}" if value else keyword
-        return list(found.values()), ""
+        return list(found.values())
 
     def _check_mail(self, keyword: str, value: str, known: frozenset[str]) -> str:
         if keyword == "SIZE" and keyword in known:

@@ -12,49 +12,54 @@ TOO_LONG = b"\n"
 
 
 class Lines:
-    """Octets that wait, given out as lines or as pieces of a message."""
+    """Octets that wait, given out as lines or as pieces of a message.
+
+    Attributes:
+        held: They.
+        skipping: Whether the rest of a line that is too long is still to come.
+    """
 
     def __init__(self) -> None:
-        self._held = bytearray()
-        self._skipping = False  # the rest of a line that is too long
+        self.held = bytearray()
+        self.skipping = False
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self.held)
 
     def __bool__(self) -> bool:
-        return self._skipping or bool(self._held)
+        return self.skipping or bool(self.held)
 
     def add(self, data: bytes) -> None:
         """Put *data* behind what waits."""
-        self._held += data
+        self.held += data
 
     def put_back(self, data: bytes) -> None:
         """Put *data* in front of what waits."""
-        self._held[:0] = data
+        self.held[:0] = data
 
     def clear(self) -> None:
         """Forget all of it."""
-        self._held.clear()
-        self._skipping = False
+        self.held.clear()
+        self.skipping = False
 
     def line(self) -> bytes | None:
         """The next line, its end included; None when there is no whole one yet; or `TOO_LONG`."""
-        end = self._held.find(b"\n")
+        end = self.held.find(b"\n")
         if end < 0:
-            if len(self._held) > LONGEST + 1:  # one for a CR
-                self._held.clear()
-                self._skipping = True
+            if len(self.held) > LONGEST + 1:  # one for a CR
+                self.held.clear()
+                self.skipping = True
             return None
-        line = bytes(self._held[: end + 1])
-        del self._held[: end + 1]
-        if self._skipping or len(line.rstrip(b"\r\n")) > LONGEST:
-            self._skipping = False
+        line = bytes(self.held[: end + 1])
+        del self.held[: end + 1]
+        if self.skipping or len(line.rstrip(b"\r\n")) > LONGEST:
+            self.skipping = False
             return TOO_LONG
         return line
 
     def piece(self) -> bytes:
         """What belongs to the message that comes, as far as it can be told from here."""
-        end = self._held.find(b"\r\n.\r\n")
-        piece = bytes(self._held[: end + 5] if end >= 0 else self._held)
-        del self._held[: len(piece)]
+        end = self.held.find(b"\r\n.\r\n")
+        piece = bytes(self.held[: end + 5] if end >= 0 else self.held)
+        del self.held[: len(piece)]
         return piece

@@ -6,13 +6,14 @@ import time
 from datetime import datetime
 from typing import Any
 
+from smtp_lab.archive.rows import line_text
 from smtp_lab.sink.door import MECHANISMS
 from smtp_lab.transcript import MASK, Direction, printable
 
 __all__ = ("SessionLog", "legible")
 
 _MOST = 10_000  # lines between two messages: who never stops must not fill the memory
-_now = time.perf_counter
+_now = time.monotonic_ns
 
 # What is shown of an AUTH line.
 _SHOWN = {*MECHANISMS, "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "NTLM", "GSSAPI"}
@@ -40,18 +41,18 @@ class SessionLog:
         self.tls = False
         self._begin = _now()
         self._first = 0  # the number of the first line that is held
-        self._noted: list[tuple[Direction, str, str, float, bool]] = []  # as the archive wants it
+        self._noted: list[str] = []  # as the archive keeps it
 
     def note(self, direction: Direction, text: str) -> None:
         """Note one line; *text* must be masked already."""
-        noted = self._noted
-        if len(noted) < _MOST:
-            if not text.isprintable():
-                text = printable(text)
-            noted.append((direction, self.stage, text, _now() - self._begin, self.tls))
-        elif len(noted) == _MOST:
-            at = _now() - self._begin
-            noted.append(("*", self.stage, "more was said than is kept here", at, self.tls))
+        if not text.isprintable():
+            text = printable(text)
+        if len(self._noted) > _MOST:
+            return
+        if len(self._noted) == _MOST:
+            direction, text = "*", "more was said than is kept here"
+        at = (_now() - self._begin) // 1000
+        self._noted.append(line_text(direction, self.stage, text, at, tls=self.tls))
 
     def command(self, verb: str, arg: str | None) -> None:
         """Note a command; of a login the mechanism at the most, which may be the secret itself."""
@@ -75,7 +76,7 @@ def _shown(verb: str, arg: str | None) -> str:
     if not arg:
         return verb
     if verb != "AUTH":
-        return f"{verb} {legible(arg)}"
+        return f"{verb} {arg}" if arg.isprintable() else f"{verb} {legible(arg)}"
     mechanism, *rest = arg.split(None, 1)
     if mechanism.upper() not in _SHOWN:
         return f"AUTH {MASK}"

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, TLSSetupException, _AuthMechAttr
@@ -30,7 +30,7 @@ from smtp_lab.errors import ArchiveError, ArchiveFullError
 from smtp_lab.sink import replies
 from smtp_lab.sink.body import Chunks, Dotted, header_exceeds
 from smtp_lab.sink.bounded import Bounded
-from smtp_lab.sink.commands import syntax_of
+from smtp_lab.sink.commands import Refused, syntax_of
 from smtp_lab.sink.credentials import Login, Undecided
 from smtp_lab.sink.door import Door
 from smtp_lab.sink.hooks import Hooks
@@ -49,8 +49,16 @@ _PARAMETERS: dict[str, tuple[str, ...]]
 _PARAMETERS = {"SIZE": ("SIZE",), "8BITMIME": ("BODY",), "BINARYMIME": ("BINARYMIME",)}
 _PARAMETERS |= {"SMTPUTF8": ("SMTPUTF8",), "AUTH": ("AUTH",)}
 _PARAMETERS |= {"DSN": ("RET", "ENVID", "NOTIFY", "ORCPT")}
+_HEADER = "552 5.3.4 Error: the header is larger than the sink takes"
 _REFUSED = "535 5.7.8 Error: authentication failed"
 _UNDECIDED = "454 4.7.0 Temporary authentication failure"  # RFC 4954 section 4.7
+
+
+class Storing:
+    """Stands where a command's task is, while the archive is at work."""
+
+    def cancel(self) -> None:
+        """Do nothing: what was taken is stored, whoever leaves."""
 
 
 class LabProtocol(Bounded):
@@ -141,11 +149,14 @@ class LabProtocol(Bounded):
     def _ended(self) -> None:
         self.record.ended_at = datetime.now(UTC)
         self.gone()
-        self.door.archive.note(self._snapshot())
+        self.door.archive.note(self._snapshot(), self.loop)
 
     def _snapshot(self) -> StoredSession:
         """The session as it stands, with the lines that are not stored yet."""
-        return replace(self.record, transcript=self.log.held())
+        # dataclasses.replace() costs as much as all else that is done with a command.
+        made = StoredSession.__new__(StoredSession)
+        vars(made).update(vars(self.record), transcript=self.log.held())
+        return made
 
     # --- commands and replies -----------------------------------------------------------------
 
@@ -161,7 +172,15 @@ class LabProtocol(Bounded):
             return None
         self._after_auth = command == "AUTH"
         self.log.command(command, arg)
-        return super().obey(command, arg, length)
+        quick = _QUICK.get(command)
+        if quick is None or length > self.command_size_limit:
+            return super().obey(command, arg, length)
+        self._reset_timeout()
+        try:
+            self.reply(quick(self, arg))
+        except Refused as refused:
+            self.reply(refused.reply)
+        return None
 
     def _unknown(self, command: str) -> None:
         # A client that goes on after a refused AUTH, or one whose AUTH was not understood, says its
@@ -187,13 +206,14 @@ class LabProtocol(Bounded):
 
     def reply(self, text: str) -> None:
         """Note the reply and send it; after too many errors the session ends with it."""
-        text = replies.with_code(text, self._verb)
+        if text[5:6] != ".":
+            text = replies.with_code(text, self._verb)
         if not self.door.enhanced:
             text = replies.plain(text)
-        for line in text.split("\r\n"):
+        for line in text.split("\r\n") if "\n" in text else (text,):
             self.log.note("S", line)
-        self.write(text.encode("utf-8", "replace") + b"\r\n")
-        if text[0] in "45" and not self._leaving:
+        self.write(f"{text}\r\n".encode("utf-8", "replace"))
+        if text[0] > "3" and not self._leaving:
             self.weigh(text)
 
     async def answer(self) -> bytes:
@@ -246,47 +266,95 @@ class LabProtocol(Bounded):
         assert self.envelope is not None  # noqa: S101  # there since the greeting
         self.envelope.rcpt_tos.append(address)
         self.envelope.rcpt_options.append(tuple(options))  # type: ignore[arg-type]  # one for each
-        return "250 OK"
+        return "250 2.1.5 OK"
 
-    async def received(self, body: Dotted | Chunks) -> None:
-        """Count it while it is here."""
-        self.hold(len(body))
-        try:
-            await super().received(body)
-        finally:
-            if self._chunks is None:
-                self.hold(0)
+    def begin_mail(self, address: str, options: list[str]) -> str:
+        """Put the sender into the envelope; give the reply."""
+        super().begin_mail(address, options)
+        return "250 2.1.0 OK"
+
+    def take(self, body: Dotted | Chunks) -> None:
+        """Give a whole message to the archive, without waiting where that can be done."""
+        if isinstance(body, Chunks):
+            super().take(body)
+            return
+        data = body.message()
+        if data is None:
+            self._finish_message(self.oversize())
+        elif header_exceeds(data, self.door.limits.header):
+            self._finish_message(_HEADER)
+        else:
+            message = self._message(data)
+            self.hold(len(data))
+            self._task = Storing()
+            try:
+                taken = self.door.archive.offer(message, partial(self._stored, message), self.loop)
+            except ArchiveError as error:
+                self._stored(message, error)
+                return
+            if not taken:
+                self._task = None
+                self._run(self._store(message))
 
     async def deliver(self, data: bytes) -> str:
-        """Give the message to the archive; the reply says what became of it."""
+        """Give a message that came in pieces to the archive; the reply says what became of it."""
+        if header_exceeds(data, self.door.limits.header):
+            return _HEADER
+        message = self._message(data)
+        self.hold(len(data))
+        try:
+            outcome: int | BaseException = await self.door.archive.store(message)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client must hear of it
+            outcome = error
+        self.hold(0)
+        return self._outcome(message, outcome)
+
+    async def _store(self, message: StoredMessage) -> None:
+        """Store *message* once there is room for it."""
+        try:
+            outcome: int | BaseException = await self.door.archive.store(message)
+        except Exception as error:  # noqa: BLE001  # as above
+            outcome = error
+        self._finish_message(self._outcome(message, outcome))
+
+    def _stored(self, message: StoredMessage, outcome: int | BaseException) -> None:
+        self._task = None
+        if self.transport is not None:
+            self._finish_message(self._outcome(message, outcome))
+            self._pump()
+
+    def _finish_message(self, reply: str) -> None:
+        self.hold(0)
+        self._set_post_data_state()
+        self.reply(reply)
+
+    def _message(self, data: bytes) -> StoredMessage:
         envelope, log = self.envelope, self.log
         assert envelope is not None  # noqa: S101  # there since the greeting
-        if header_exceeds(data, self.door.limits.header):
-            return "552 5.3.4 Error: the header is larger than the sink takes"
         log.note("*", f"the message: {len(data):,} octets")
-        said = len(log)
-        message = StoredMessage(
+        return StoredMessage(
             raw=data,
             mail_from="" if envelope.mail_from == "<>" else legible(envelope.mail_from or ""),
             rcpt_to=tuple(map(legible, envelope.rcpt_tos)),
             mail_options=tuple(map(legible, envelope.mail_options)),
-            rcpt_options=tuple(tuple(map(legible, o)) for o in envelope.rcpt_options),
+            rcpt_options=tuple(tuple(map(legible, o)) if o else () for o in envelope.rcpt_options),
             received_at=datetime.now(UTC),
             session=self._snapshot(),
-            lines=said + 1,  # the answer is the next one
+            lines=len(log) + 1,  # the answer is the next one
         )
-        try:
-            number = await self.door.archive.store(message)
-        except ArchiveError as error:
-            _log.error("a message was refused: %s", error)  # the sentence says it all
-            log.note("*", f"not stored: {error}")
-            code = "452 4.3.1" if isinstance(error, ArchiveFullError) else "451 4.3.0"
+
+    def _outcome(self, message: StoredMessage, outcome: int | BaseException) -> str:
+        """The reply to *message*, whose number or error is *outcome*."""
+        if isinstance(outcome, int):
+            self.log.forget(message.lines - 1)
+            return f"250 2.0.0 Ok: kept as number {outcome}"
+        if isinstance(outcome, ArchiveError):
+            _log.error("a message was refused: %s", outcome)  # the sentence says it all
+            self.log.note("*", f"not stored: {outcome}")
+            code = "452 4.3.1" if isinstance(outcome, ArchiveFullError) else "451 4.3.0"
             return f"{code} Error: the message could not be stored"
-        except Exception:  # noqa: BLE001  # whatever it is, the client must hear that it failed
-            _log.exception("a message was refused")
-            return "451 4.3.0 Error: the message could not be stored"
-        log.forget(said)
-        return f"250 2.0.0 Ok: kept as number {number}"
+        _log.error("a message was refused", exc_info=outcome)
+        return "451 4.3.0 Error: the message could not be stored"
 
     async def handle_exception(self, error: Exception) -> str:
         """Say nothing of *error* to the client; it is logged."""
@@ -296,6 +364,14 @@ class LabProtocol(Bounded):
             return ""  # never sent: the connection is closed after this error
         _log.error("the sink stumbled in session %s", self.record.id, exc_info=error)
         return "451 4.3.0 Error: the sink stumbled over this command"
+
+
+# What most of what is said consists of, carried out without a coroutine.
+_QUICK: dict[str, Callable[[LabProtocol, str | None], str]] = {
+    "MAIL": lambda self, arg: self.begin_mail(*self.read_mail(arg)),
+    "RCPT": lambda self, arg: self.add_recipient(*self.read_rcpt(arg)),
+    "DATA": lambda self, arg: self.begin_data(arg),
+}
 
 
 class _Session(Session):

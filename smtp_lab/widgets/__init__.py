@@ -1,7 +1,8 @@
 """How a person does all this in a notebook. Thin: a button is one call a script can make too."""
 
 from smtp_lab.widgets.batch_panel import BatchPanel
+from smtp_lab.widgets.compose_panel import ComposePanel
 from smtp_lab.widgets.profile_form import ProfileForm
 from smtp_lab.widgets.secret_box import SecretBox
 
-__all__ = ("BatchPanel", "ProfileForm", "SecretBox")
+__all__ = ("BatchPanel", "ComposePanel", "ProfileForm", "SecretBox")

@@ -81,7 +81,7 @@ class TestDifferent:
                 ("-Subject: The order of Ann", "+Subject: The order of Bob"),
             ),
             ({"name": "Bob"}, "text", ("-Hello Ann,", "+Hello Bob,")),
-            ({"price": "12"}, "html", ("-<td>10", "+<td>12")),
+            ({"price": "12"}, "html", ("-<td>10</td></tr></table>", "+<td>12</td></tr></table>")),
             ({"X_New": "1"}, "headers", ("+X-New: 1",)),
             ({"Reply_To": "c@example.com"}, "headers", ("+Reply-To: c@example.com",)),
         ],
@@ -172,7 +172,7 @@ class TestSnapshot:
             "  Content-Type: multipart/mixed; boundary=<boundary>",
             "  Hello Ann,",
             "  Sent <date>.",
-            "  <td>Price",
+            "  <td>Price</td>",
             '  <img src="cid:<picture 1>" alt="x">',
         ):
             assert f"\n{line}\n" in text, line

@@ -516,18 +516,32 @@ class TestPipelining:
 
 
 class TestFailures:
-    def test_the_text_of_an_exception_never_reaches_the_client(self, free, monkeypatch, caplog):
+    @pytest.mark.parametrize(
+        ("part", "said"),
+        [
+            ("_getaddr", [b'MAIL FROM:<"a b"@example.com>']),
+            ("begin_mail", [b"MAIL FROM:<ann@example.com>"]),
+            ("begin_data", [b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.org>", b"DATA"]),
+            ("smtp_NOOP", [b"NOOP"]),
+            ("_message", [b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.org>", b"DATA", b"."]),
+        ],
+    )
+    def test_the_text_of_an_exception_never_reaches_the_client(
+        self, free, monkeypatch, caplog, part, said
+    ):
         """A fault inside the sink is told as 451 without detail, and logged."""
         from smtp_lab.sink.protocol import LabProtocol
 
-        def stumble(self, arg):
+        def stumble(self, *_):
             raise RuntimeError("250 secret\r\n250 /some/path")
 
-        monkeypatch.setattr(LabProtocol, "_getaddr", stumble)
+        monkeypatch.setattr(LabProtocol, part, stumble)
         with Talk(free) as client:
             client.hello()
-            assert client.say("MAIL FROM:<ann@example.com>").startswith("451 4.3.0")
-            assert client.say("NOOP").startswith("250")
+            *before, last = said
+            assert all(client.say(line)[0] in "23" for line in before)
+            assert client.say(last).startswith("451 4.3.0")
+            assert client.say("RSET").startswith("250")
         assert "secret" not in transcript(ended(free)[0])
         assert any("stumbled" in record.getMessage() for record in caplog.records)
 

@@ -79,9 +79,9 @@ def _hits(number: int, rule: Rule, mail: Mail) -> Iterator[Finding]:
 
 
 def _row(number: int, rule: Rule, hit: Hit) -> Finding:
-    return Finding(
-        number, rule.name, rule.severity, _cut(hit.where, _WHERE), _cut(hit.why, _WHY), hit.fix
-    )
+    # A fix may name a domain or a key, and so be what a stranger wrote.
+    where, why, fix = _cut(hit.where, _WHERE), _cut(hit.why, _WHY), _cut(hit.fix, _WHY)
+    return Finding(number, rule.name, rule.severity, where, why, fix)
 
 
 def _cut(text: str, most: int) -> str:

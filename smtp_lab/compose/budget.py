@@ -1,0 +1,84 @@
+"""What filling a template may cost: passes, characters and seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+__all__ = ("MOST_ITEMS", "Budget", "TooMuchError", "budget", "spending")
+
+MOST_PASSES = 1_000_000
+"""Passes through loops, macros, blocks and included files, all together."""
+
+MOST_CHARACTERS = 4_000_000
+"""Characters written; what is written into a macro or a variable first counts again."""
+
+MOST_ITEMS = 1_000_000
+"""Length of a text, list or number that an expression makes."""
+
+MOST_SECONDS = 10.0
+
+
+class TooMuchError(Exception):
+    """A template wants more than its budget; its text is the reason, without a full stop."""
+
+
+class Budget:
+    """What is left for filling one part of a template.
+
+    Attributes:
+        pictures: What the part shows of pictures, see `smtp_lab.compose.pictures`.
+        language: What the part is written in.
+        tables: Gets, for each table the part shows, what gives its text; or None.
+    """
+
+    __slots__ = ("_characters", "_end", "_passes", "language", "pictures", "tables")
+
+    def __init__(
+        self,
+        pictures: Any = None,
+        language: Any = None,
+        tables: list[Callable[[], str]] | None = None,
+    ) -> None:
+        self.tables = tables
+        self._passes, self._characters = MOST_PASSES, MOST_CHARACTERS
+        self._end = time.monotonic() + MOST_SECONDS
+        self.pictures, self.language = pictures, language
+
+    def step(self, characters: int = 0) -> None:
+        """Take one pass that writes *characters* of the template's own text."""
+        self._passes -= 1
+        if self._passes < 0:
+            raise TooMuchError(f"takes more than {MOST_PASSES:,} passes through its loops")
+        # A look at the clock costs as much as the rest of this.
+        if not self._passes & 63 and time.monotonic() > self._end:
+            raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
+        if characters:
+            self.write(characters)
+
+    def write(self, characters: int) -> None:
+        """Take what is about to be written."""
+        self._characters -= characters
+        if self._characters < 0:
+            raise TooMuchError(f"writes more than {MOST_CHARACTERS:,} characters")
+
+
+_now: ContextVar[Budget | None] = ContextVar("smtp_lab_budget", default=None)
+
+
+def budget() -> Budget:
+    """The budget of what is being filled; a fresh one where nothing is."""
+    return _now.get() or Budget()
+
+
+@contextmanager
+def spending(one: Budget) -> Iterator[Budget]:
+    """Let what is filled inside spend *one*."""
+    token = _now.set(one)
+    try:
+        yield one
+    finally:
+        _now.reset(token)

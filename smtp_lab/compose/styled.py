@@ -1,0 +1,99 @@
+"""Tables that were styled elsewhere: a pandas Styler, a table of great_tables."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from html import escape
+from typing import Any
+
+from markupsafe import Markup
+
+from smtp_lab.compose.html import inline_css
+from smtp_lab.errors import InputError
+
+__all__ = ("styled_data", "styled_html")
+
+_MOST_ROWS = 1_000  # of a table that is not cut
+_IDS = re.compile(r' id="(?:T_)?styled[^"]*"')
+
+
+def styled_html(table: Any) -> Markup | None:
+    """The HTML of *table* with its styles inline, or None where it is no styled table.
+
+    A Styler escapes its cells only when told to; here it is told to.
+
+    Raises:
+        InputError: It cannot be drawn.
+    """
+    rows = len(styled_data(table)) if hasattr(styled_data(table), "__len__") else 0
+    kind = f"{type(table).__module__}.{type(table).__name__}"
+    try:
+        if kind == "pandas.io.formats.style.Styler":
+            _check_rows(rows)
+            return _fragment(_escaping(table).to_html(table_uuid="styled"))
+        if kind.startswith("great_tables.") and hasattr(table, "as_raw_html"):
+            _check_rows(rows)
+            return _fragment(table.with_id("styled").as_raw_html(inline_css=False))
+    except (ImportError, ValueError, TypeError, KeyError, AttributeError) as error:
+        problem = f"cannot be drawn ({type(error).__name__}: {error})"
+        raise InputError.of("table", problem, "look at it in the notebook first") from None
+    return None
+
+
+def _check_rows(rows: int) -> None:
+    if rows > _MOST_ROWS:
+        fix = "style its head, or give the DataFrame, which is cut"
+        raise InputError.of("table", f"is styled and has {rows:,} rows", fix)
+
+
+def styled_data(table: Any) -> Any:
+    """The DataFrame behind a styled table; any other *table* as it is."""
+    if type(table).__name__ == "Styler":
+        return table.data
+    if type(table).__module__.startswith("great_tables."):
+        data = getattr(table, "_tbl_data", table)
+        return data.to_pandas() if hasattr(data, "to_pandas") else data
+    return table
+
+
+def _escaping(styler: Any) -> Any:
+    """A copy of *styler* that escapes what its format leaves alone: values and names."""
+    made = deepcopy(styler)
+    if isinstance(made.caption, str):
+        made.caption = escape(made.caption)
+    for functions in (made._display_funcs, made._display_funcs_index, made._display_funcs_columns):  # noqa: SLF001  # there is no public way to add escaping to a format that was set
+        default = functions.default_factory()
+        for key, show in list(functions.items()):
+            functions[key] = _shown(show)
+        functions.default_factory = lambda default=default: _shown(default)
+    return made
+
+
+def _shown(show: Any) -> Any:
+    def shown(value: Any) -> Any:
+        text = show(value)
+        return text if not isinstance(text, str) or text == escape(text) else _once(text)
+
+    def _once(text: str) -> str:
+        # What the Styler was told to escape is not escaped again.
+        return escape(re.sub(r"&(lt|gt|amp|quot|#39|#34);", _char, text))
+
+    return shown
+
+
+def _char(entity: re.Match[str]) -> str:
+    return {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "#39": "'", "#34": '"'}[entity[1]]
+
+
+def _fragment(html: str) -> Markup:
+    """*html* with its own styles moved into its tags, and no scripts."""
+    if re.search(r"<script\b", html, re.IGNORECASE):
+        raise ValueError("it holds a script")
+    css = "\n".join(re.findall(r"<style\b[^>]*>(.*?)</style>", html, re.DOTALL | re.IGNORECASE))
+    bare = re.sub(r"<style\b[^>]*>.*?</style>", "", html, flags=re.DOTALL | re.IGNORECASE)
+    page = inline_css(f"<html><body>{bare}</body></html>", css)
+    inside = re.search(r"<body[^>]*>(.*)</body>", page, re.DOTALL)
+    # Its styles have found their tags; made again, it must be the same again.
+    page = _IDS.sub("", inside[1] if inside else page)
+    return Markup(f'<div class="styled">{page.strip()}</div>')  # noqa: S704  # made by the table's own library

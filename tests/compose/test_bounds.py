@@ -1,0 +1,85 @@
+"""A template that does too much ends, soon and with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+import smtp_lab as lab
+from smtp_lab.compose import budget
+from smtp_lab.errors import TemplateError
+
+BIG = "b" * 900_000
+
+ENDLESS = {
+    "nested loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "a long range": "{% for i in range(999999999) %}x{% endfor %}",
+    "a macro that calls itself": "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+    "a recursive loop": "{% for x in s recursive %}{{ loop(s) }}{{ loop(s) }}{% endfor %}",
+    "a file that includes itself": "{% include 'template/body.html' %}{% include 'template/body.html' %}",
+    "a loop that writes": "{% for i in range(9999) %}{{ big }}{% endfor %}",
+    "a loop that writes its own text": "{% for i in range(99999) %}" + "x" * 2000 + "{% endfor %}",
+    "a variable that is written": "{% set x %}{% for i in range(9999) %}{{ big }}{% endfor %}{% endset %}",
+    "a text times a number": "{{ 'a' * 10**9 }}",
+    "a list times a number": "{{ ([1] * 10**9) | length }}",
+    "a power": "{{ 10 ** (10 ** 9) }}",
+    "a product that grows": "{% set n = namespace(x=9) %}{% for i in range(99) %}{% set n.x = n.x * n.x %}{% endfor %}",
+    "a text that doubles": "{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "a text that doubles by ~": "{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    "a text that doubles by replace": "{% set n = namespace(x='aa') %}{% for i in range(99) %}{% set n.x = n.x | replace('a', 'aa') %}{% endfor %}",
+    "a method that replaces": "{{ big.replace('b', big) }}",
+    "a filter that joins": "{{ [big, big, big] | map('upper') | join(big) }}",
+    "a method that joins": "{{ big.join([big, big] | map('upper')) }}",
+    "a filter that pads": "{{ 'a' | center(10**9) }}",
+    "a method that pads": "{{ 'a'.ljust(10**9) }}",
+    "a format that pads": "{{ '%1000000000d' % 1 }}",
+    "a format with a star": "{{ '%*d' % (10**9, 1) }}",
+    "a format method": "{{ '{:>1000000000}'.format(1) }}",
+    "a format method with a variable": "{{ '{:>{w}}'.format(1, w=10**9) }}",
+    "a filter that formats": "{{ '%1000000000d' | format(1) }}",
+    "a filter that cuts into slices": "{{ [1] | slice(10**9) | list }}",
+    "a sum of lists": "{{ [[1], [2]] | sum(start=[]) }}",
+    "digits without end": "{{ 1.5 | round(10**9) }}",
+}
+
+
+@pytest.mark.parametrize("html", ENDLESS.values(), ids=ENDLESS)
+def test_what_does_not_end_ends(html):
+    """Loops, recursion and growth are told with file and line; memory and time stay small."""
+    with pytest.raises(TemplateError) as caught:
+        lab.Template(html).fill({"s": [1, 2], "big": BIG})
+    assert caught.value.file == "template/body.html"
+    assert "template/body.html" in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_what_takes_long_ends(monkeypatch):
+    """The clock is looked at between the steps of a template."""
+    monkeypatch.setattr(budget, "MOST_SECONDS", -1)
+    with pytest.raises(TemplateError, match="line 2: it takes longer than -1 seconds"):
+        lab.Template("\n{% for i in range(1000) %}{% endfor %}").fill({})
+
+
+def test_what_is_usual_is_left_alone():
+    """Formats, joins and loops of a usual size work as Jinja has them."""
+    html = (
+        "{{ '%5.2f' % 1 }}|{{ '{:>8,}'.format(123456) }}|{{ '%s and %s' | format('a', 'b') }}|"
+        "{{ [1, 2] | map('string') | join(', ') }}|{{ 'x' | center(5) }}|{{ [3, 1] | sum }}|"
+        "{{ 2 ** 10 }}|{{ 'ab' * 3 }}|{{ 1 ~ '<' }}|{{ 'aXb'.replace('X', '-') }}|"
+        "{% for a in [1, 2] %}{{ loop.index }}/{{ loop.length }} {% endfor %}"
+    )
+    said = lab.Template(html).fill({}).text
+    assert said == " 1.00| 123,456|a and b|1, 2| x |4|1024|ababab|1<|a-b|1/2 2/2\n".lstrip()
+
+
+def test_each_part_has_a_budget_of_its_own():
+    """One mail after another can be filled: nothing of a budget is left behind."""
+    template = lab.Template("{% for i in range(90000) %}{% endfor %}x", text="{{ 'y' }}")
+    for _ in range(15):
+        assert template.fill({}).text == "y"
+
+
+def test_a_step_cannot_be_given_back():
+    """The filter that counts is no way to get more."""
+    html = "{% for i in range(99999) %}{{ -100000000 | step }}{% for j in range(99) %}{% endfor %}{% endfor %}"
+    with pytest.raises(TemplateError, match="passes through its loops"):
+        lab.Template(html).fill({})
