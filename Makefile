@@ -75,6 +75,7 @@ benchmarks: $(VENV)/.bench
 	$(BIN)/python benchmarks/archive.py
 	$(BIN)/python benchmarks/busy.py
 	$(BIN)/python benchmarks/compose.py
+	$(BIN)/python benchmarks/inbox.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from smtp_lab.errors import ArchiveUnavailableError as ArchiveUnavailableError
     from smtp_lab.errors import ConfigFileError as ConfigFileError
     from smtp_lab.errors import DeliveryError as DeliveryError
+    from smtp_lab.errors import ExpectationError as ExpectationError
     from smtp_lab.errors import FetchError as FetchError
     from smtp_lab.errors import InputError as InputError
     from smtp_lab.errors import PortInUseError as PortInUseError
@@ -74,7 +75,9 @@ if TYPE_CHECKING:
     from smtp_lab.errors import TemplateError as TemplateError
     from smtp_lab.errors import TokenError as TokenError
     from smtp_lab.inbox import Captured as Captured
+    from smtp_lab.inbox import Found as Found
     from smtp_lab.inbox import Inbox as Inbox
+    from smtp_lab.releasing import release as release
     from smtp_lab.sink import Limits as Limits
     from smtp_lab.sink import Login as Login
     from smtp_lab.sink import Rule as Rule
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
     from smtp_lab.transcript import Transcript as Transcript
     from smtp_lab.widgets import BatchPanel as BatchPanel
     from smtp_lab.widgets import ComposePanel as ComposePanel
+    from smtp_lab.widgets import InboxList as InboxList
     from smtp_lab.widgets import ProfileForm as ProfileForm
 
 _HOMES = {
@@ -133,6 +137,7 @@ _HOMES = {
         "ArchiveUnavailableError",
         "ConfigFileError",
         "DeliveryError",
+        "ExpectationError",
         "FetchError",
         "InputError",
         "PortInUseError",
@@ -142,10 +147,11 @@ _HOMES = {
         "TemplateError",
         "TokenError",
     ),
-    "inbox": ("Captured", "Inbox"),
+    "inbox": ("Captured", "Found", "Inbox"),
+    "releasing": ("release",),
     "sink": ("Limits", "Login", "Rule", "Sink"),
     "transcript": ("Transcript",),
-    "widgets": ("BatchPanel", "ComposePanel", "ProfileForm"),
+    "widgets": ("BatchPanel", "ComposePanel", "InboxList", "ProfileForm"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -12,6 +12,7 @@
     │   └── ArchiveUnavailableError              it is locked, or its server does not answer
     ├── FetchError                               a mailbox could not be read
     ├── TokenError                               no token to log in with could be had
+    ├── ExpectationError    (also AssertionError) mail that a test waits for did not come
     └── DeliveryError                            the message was not accepted for everyone
 
     SendingInterrupted (a KeyboardInterrupt)     many messages were stopped from the keyboard
@@ -33,6 +34,7 @@ __all__ = (
     "ArchiveUnavailableError",
     "ConfigFileError",
     "DeliveryError",
+    "ExpectationError",
     "FetchError",
     "InputError",
     "PortInUseError",
@@ -204,6 +206,22 @@ class TokenError(SmtpLabError):
 
     def __str__(self) -> str:
         return f"No token from {self.host}: {self.diagnosis}"
+
+
+class ExpectationError(SmtpLabError, AssertionError):
+    """Mail that was waited for did not come, or came and should not have.
+
+    Attributes:
+        sentence: What was expected.
+        came: What came instead, and the last sessions, as text.
+    """
+
+    def __init__(self, sentence: str, came: str) -> None:
+        self.sentence, self.came = sentence, came
+        super().__init__(sentence, came)
+
+    def __str__(self) -> str:
+        return f"{self.sentence}\n{self.came}"
 
 
 class DeliveryError(SmtpLabError):

@@ -61,3 +61,17 @@ def test_composing_is_measured():
     for row in ("render, text part included", "render, the shipped report", "render_each"):
         assert f"\n{row}" in done.stdout
     assert ("(goal: " in done.stdout) == ("redmail, HTML alone" in done.stdout)
+
+
+def test_the_inbox_is_measured():
+    """A small run ends with the ratios its goals are about, and the growth."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "inbox.py"), "200"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("first table / Maildir", "rare word / reading", "full parse /", "refresh"):
+        assert f"\n{row}" in done.stdout

@@ -181,7 +181,7 @@ def test_doctor_through_a_saved_profile(sink):
     assert json.loads(bad.stdout)["failed_at"] == "auth"
     assert "barley" not in bad.stdout
     short = _run("doctor", "team", "--until", "ehlo-again")
-    assert "– auth" in short.stdout  # noqa: RUF001
+    assert "– auth" in short.stdout
     assert "'xyz' is no stage" in _run("doctor", "team", "--until", "xyz", code=1).stderr
     assert len(sink.inbox) == 0
 

@@ -73,6 +73,19 @@ def test_many_messages_run_as_written(sink, tmp_path, monkeypatch):
         assert len(sink.inbox) == 5
 
 
+def test_the_search_runs_as_written(sink):
+    """The lines on searching, waiting and drawing do what they say."""
+    message = lab.render(
+        "report", to="bob@example.org", title="report 7", summary="Your code is 482913."
+    )
+    lab.send(message, profile=sink.profile(sender="Ann <ann@example.com>"))
+    block = next(block for block in BLOCKS if "wait_for(" in block)
+    found, waited, drawn = [line.partition("#")[0] for line in block.splitlines()]
+    assert len(eval(found, {"sink": sink})) == 1
+    assert eval(waited, {"sink": sink})[0].code == "482913"
+    assert len(eval(drawn, {"sink": sink}).patches) == 1
+
+
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:)([^)]+)\)", README))
 def test_every_link_leads_somewhere(path):
     """A file or folder the README links is there."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from smtp_lab.archive import schema
+from smtp_lab.archive import fulltext, schema
 from smtp_lab.archive.address import name_of
 from smtp_lab.archive.rows import piece
 from smtp_lab.errors import ArchiveError
@@ -37,6 +37,7 @@ def migrate(connection: sa.Connection) -> None:
     if version is None:
         _leave_others_alone(connection)
         schema.metadata.create_all(connection)
+        fulltext.make(connection)
         connection.execute(sa.insert(schema.counters).values(last=0, messages=0, bytes=0))
         connection.execute(sa.insert(schema.facts).values(key="schema", value="0"))
     for step in range(version or schema.VERSION, schema.VERSION):
@@ -114,5 +115,18 @@ def _from_3(connection: sa.Connection) -> None:
     schema.mailboxes.create(connection)
 
 
-_STEPS: dict[int, Callable[[sa.Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(connection: sa.Connection) -> None:
+    """Nothing was kept to search in."""
+    schema.contents.create(connection)
+    fulltext.make(connection)
+    schema.endings.create(connection)
+    schema.empty_sessions.create(connection)
+
+
+_STEPS: dict[int, Callable[[sa.Connection], None]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+    4: _from_4,
+}
 """By the version they begin with. A step is never changed once it was released."""

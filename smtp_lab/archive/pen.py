@@ -217,7 +217,7 @@ class PostgresPen:
         messages: Sequence[StoredMessage],
         sessions: Sequence[StoredSession],
         *,
-        wait: bool = True,  # noqa: ARG002  # it can be nothing else
+        wait: bool = True,  # it can be nothing else
     ) -> list[int]:
         """Store all of them in one transaction, or none; give the messages' numbers."""
         fresh = self._connection is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +12,9 @@ from smtp_lab.archive import schema
 from smtp_lab.archive.records import micros
 from smtp_lab.errors import InputError
 
-__all__ = ("THROW_AWAY", "Retention", "prune")
+__all__ = ("THROW_AWAY", "Retention", "prune", "remove")
 
+_OF_MESSAGES = (schema.summaries, schema.tags, schema.mailboxes, schema.contents, schema.raws)
 _AT_ONCE = 500  # messages let go in one transaction: nobody waits long for the lock
 _FORGOTTEN = timedelta(days=7)  # a session without an end this old was cut off with its sink
 
@@ -69,7 +71,7 @@ def prune(connection: sa.Connection, retention: Retention, *, now: datetime | No
     Returns:
         How many messages went.
     """
-    c, m, r = schema.counters, schema.messages, schema.raws
+    c, m = schema.counters, schema.messages
     # Locked like a writer does it: two that prune, or one that prunes and one that writes, take
     # turns (on SQLite the transaction itself is the lock).
     kept = connection.execute(sa.select(c).with_for_update()).mappings().one()
@@ -86,12 +88,34 @@ def prune(connection: sa.Connection, retention: Retention, *, now: datetime | No
         count, octets, gone = count - 1, octets - row.size, gone + 1
     if gone:
         last = oldest[gone - 1].id
-        for table in (schema.summaries, schema.tags, schema.mailboxes, r):
+        for table in _OF_MESSAGES:
             connection.execute(sa.delete(table).where(table.c.message_id <= last))
         connection.execute(sa.delete(m).where(m.c.id <= last))
         connection.execute(sa.update(c).values(messages=count, bytes=octets))
     _prune_sessions(connection, retention, since, moment)
     return gone
+
+
+def remove(connection: sa.Connection, ids: Sequence[int]) -> int:
+    """Let go of the messages with the numbers *ids*, in the transaction of *connection*.
+
+    Returns:
+        How many there were.
+    """
+    c, m = schema.counters, schema.messages
+    kept = connection.execute(sa.select(c).with_for_update()).mappings().one()
+    count = octets = 0
+    for at in range(0, len(ids), _AT_ONCE):
+        some = ids[at : at + _AT_ONCE]
+        about = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(m.c.size), 0))
+        found = connection.execute(about.where(m.c.id.in_(some))).one()
+        count, octets = count + int(found[0]), octets + int(found[1])
+        for table in _OF_MESSAGES:
+            connection.execute(sa.delete(table).where(table.c.message_id.in_(some)))
+        connection.execute(sa.delete(m).where(m.c.id.in_(some)))
+    left = {"messages": kept["messages"] - count, "bytes": kept["bytes"] - octets}
+    connection.execute(sa.update(c).values(**left))
+    return count
 
 
 def _over(limit: int | None, value: int) -> bool:
@@ -127,4 +151,8 @@ def _prune_sessions(
     )
     # By the index: all that may go began before the first message that stays, or before the limit.
     early = s.c.started_at <= max(begun, since)
-    connection.execute(sa.delete(s).where(early, over, sa.or_(empty, emptied)))
+    gone = connection.execute(sa.delete(s).where(early, over, sa.or_(empty, emptied)))
+    if gone.rowcount:
+        e = schema.endings
+        alive = sa.exists().where(s.c.id == e.c.session_id)
+        connection.execute(sa.delete(e).where(~alive))

@@ -31,7 +31,10 @@ from sqlalchemy import (
 
 __all__ = (
     "VERSION",
+    "contents",
     "counters",
+    "empty_sessions",
+    "endings",
     "facts",
     "fetched",
     "mailboxes",
@@ -43,7 +46,7 @@ __all__ = (
     "tags",
 )
 
-VERSION = 4
+VERSION = 5
 """Raised by one with every change of the tables, together with a step in `migrations`."""
 
 metadata = MetaData()
@@ -158,3 +161,53 @@ mailboxes = Table(
     Index("ix_mailboxes_mailbox", "mailbox", "message_id"),
     sqlite_with_rowid=False,
 )
+
+# What a message says, folded as `fold` does it, made behind the writer's back: what a search looks
+# through. Columns of addresses have a line for each, which ends with ``<address>``.
+contents = Table(
+    "contents",
+    metadata,
+    Column(
+        "message_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("marks", String, nullable=False),  # words with a space on either side
+    Column("login", String, nullable=False),
+    Column("from", String, nullable=False),
+    Column("mail_from", String, nullable=False),
+    Column("to", String, nullable=False),
+    Column("cc", String, nullable=False),
+    Column("bcc", String, nullable=False),
+    Column("reply_to", String, nullable=False),
+    Column("rcpt", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("files", String, nullable=False),
+    Column("details", String, nullable=False),  # JSON: its parts, links and codes, not folded
+    Column("headers", String, nullable=False),  # JSON: pairs of name and value
+    Column("body_at", Integer, nullable=False),  # where in the text the body begins
+    # All of the above that is text, and the body. Last: it is large.
+    Column("text", String, nullable=False),
+)
+
+# The end of a session, from its last message on, in which something was refused, or the whole of
+# one that no message came of. A row that is not complete stands for a session that may go on.
+endings = Table(
+    "endings",
+    metadata,
+    Column("session_id", String(32), primary_key=True),
+    Column("complete", Boolean, nullable=False),
+    Column("marks", String, nullable=False),
+    Column("login", String, nullable=False),
+    Column("mail_from", String, nullable=False),
+    Column("rcpt", String, nullable=False),
+    Column("text", String, nullable=False),
+)
+
+# Found without looking at all sessions. No cost for a session that begins with its first message.
+_empty, _open = sessions.c.first_message.is_(None), ~endings.c.complete
+empty_sessions = Index(
+    "ix_sessions_empty", sessions.c.id, sqlite_where=_empty, postgresql_where=_empty
+)
+Index("ix_endings_open", endings.c.session_id, sqlite_where=_open, postgresql_where=_open)

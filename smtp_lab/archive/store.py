@@ -24,7 +24,7 @@ from smtp_lab.archive.pen import Synchronous, pen_for
 from smtp_lab.archive.place import network_file_system
 from smtp_lab.archive.reading import Reader
 from smtp_lab.archive.records import StoredMessage, StoredSession
-from smtp_lab.archive.retention import Retention, prune
+from smtp_lab.archive.retention import Retention, prune, remove
 from smtp_lab.errors import ArchiveError, ArchiveUnavailableError, InputError
 
 __all__ = ("LOCK_TIMEOUT", "Archive")
@@ -173,7 +173,7 @@ class Archive(Reader):
     def fetched(self, mailbox: str) -> frozenset[str]:
         """The names, in *mailbox*, of the messages that were fetched from it."""
         t = schema.fetched
-        rows = self._rows(sa.select(t.c.name).where(t.c.mailbox == mailbox))
+        rows = self.rows(sa.select(t.c.name).where(t.c.mailbox == mailbox))
         return frozenset(row["name"] for row in rows)
 
     def add_fetched(self, message: StoredMessage, mailbox: str, name: str) -> int | None:
@@ -205,7 +205,7 @@ class Archive(Reader):
         """
         gone = 0
         while retention:
-            with self._lock, self._telling("written"), self._writing() as connection:
+            with self.writing() as connection:
                 some = prune(connection, retention, now=now)
             gone += some
             if not some:
@@ -224,7 +224,7 @@ class Archive(Reader):
         """
         rows = [{"n": n, "reader": reader, "said": summaries[n]} for n in sorted(summaries)]
         if rows:
-            with self._lock, self._telling("written"), self._writing() as connection:
+            with self.writing() as connection:
                 connection.execute(_SUMMARIZE, rows)
 
     def add_tags(self, ids: Iterable[int], tags: str | Iterable[str]) -> None:
@@ -256,8 +256,31 @@ class Archive(Reader):
         # A cell of a DataFrame is no int, and no database knows it.
         numbers = [index(number) for number in ids]
         if numbers and tags:
-            with self._lock, self._telling("written"), self._writing() as connection:
+            with self.writing() as connection:
                 change(connection, numbers, tags)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction, for what is built on an archive: all that is done in it, or nothing.
+
+        Raises:
+            ArchiveError: It cannot be written.
+        """
+        with self._lock, self._telling("written"), self._writing() as connection:
+            yield connection
+
+    def remove(self, ids: Iterable[int]) -> int:
+        """Let go of the messages with these numbers; their sessions stay until retention.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            ArchiveError: It cannot be written; nothing was changed.
+        """
+        numbers = sorted({index(number) for number in ids})
+        with self.writing() as connection:
+            return remove(connection, numbers)
 
     # --- its place ----------------------------------------------------------------------------
 

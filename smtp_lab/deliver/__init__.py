@@ -14,7 +14,7 @@ from smtp_lab.deliver.many import Batch, send_many
 from smtp_lab.deliver.oauth import AccessToken, TokenClaims, access_token
 from smtp_lab.deliver.outcome import Deliveries, Outcome
 from smtp_lab.deliver.outgoing import Outgoing, prepare
-from smtp_lab.deliver.send import send, send_test
+from smtp_lab.deliver.send import send, send_octets, send_test
 
 __all__ = (
     "AccessToken",
@@ -43,5 +43,6 @@ __all__ = (
     "provider_for",
     "send",
     "send_many",
+    "send_octets",
     "send_test",
 )

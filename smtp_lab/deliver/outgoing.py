@@ -19,7 +19,7 @@ from smtp_lab.config import Profile
 from smtp_lab.config.address import check_addresses, parse_sender
 from smtp_lab.errors import InputError
 
-__all__ = ("Outgoing", "prepare")
+__all__ = ("Outgoing", "finished", "prepare")
 
 _LONE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _FIELD = re.compile(rb"([!-9;-~]+):(.*(?:\r\n[ \t].*)*)\r\n")  # RFC 5322 section 2.2
@@ -146,6 +146,19 @@ def _signed(message: Message[Any, Any]) -> list[str] | None:
         part.get_payload() for part in message.walk() if part.get_content_maintype() == "text"
     ]
     return [*map(str, message.items()), *map(str, bodies)]
+
+
+def finished(raw: bytes, profile: Profile, to: str | Sequence[str]) -> Outgoing:
+    """Make the finished message *raw* ready to leave through *profile*, as it is.
+
+    Raises:
+        InputError: An address is bad.
+    """
+    found = [value for name, value in _fields(raw) if name == "message-id"]
+    raw = _LONE.sub(b"\r\n", raw)
+    raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
+    sender = _sender(profile.sender)
+    return Outgoing(sender.address, check_addresses(to), raw, "".join(found[:1]), bool(found))
 
 
 @dataclass(frozen=True, slots=True)

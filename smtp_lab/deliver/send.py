@@ -16,10 +16,10 @@ from smtp_lab.deliver import dialogue, graph, tokens
 from smtp_lab.deliver.account import Account
 from smtp_lab.deliver.delivery import Delivery
 from smtp_lab.deliver.dsn import Dsn, check_dsn
-from smtp_lab.deliver.outgoing import Outgoing, prepare
+from smtp_lab.deliver.outgoing import Outgoing, finished, prepare
 from smtp_lab.errors import DeliveryError, InputError
 
-__all__ = ("make_test", "note_test", "send", "send_test")
+__all__ = ("make_test", "note_test", "send", "send_octets", "send_test")
 
 
 def send(  # noqa: PLR0913  # each is a choice of its own
@@ -54,6 +54,39 @@ def send(  # noqa: PLR0913  # each is a choice of its own
     account = Account.of(profile, activity=activity, book=book)
     outgoing = prepare(message, account.profile, to)
     delivery = _deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account, dsn=dsn)
+    if not delivery.ok:
+        raise DeliveryError(delivery)
+    return delivery
+
+
+def send_octets(
+    raw: bytes,
+    *,
+    to: str | Sequence[str],
+    profile: Profile | str | None = None,
+    book: ProfileBook | None = None,
+) -> Delivery:
+    """Send a finished message as it is: nothing is added to it and nothing taken out.
+
+    Only a CR or an LF that stands alone becomes a line end, since it could smuggle in another
+    message (RFC 5321, section 2.3.8).
+
+    Args:
+        raw: The message.
+        to: Envelope recipients.
+        profile: A profile, or the name of one in the book; by default the book's default.
+        book: Whose profiles and policy hold; by default the default book.
+
+    Returns:
+        A Delivery whose `ok` is true.
+
+    Raises:
+        InputError: Policy forbids it; no connection was opened.
+        DeliveryError: The server did not take it for everyone; its `delivery` says why.
+    """
+    account = Account.of(profile, book=book)
+    outgoing = finished(raw, account.profile, to)
+    delivery = _deliver(outgoing.to(account.allowed(outgoing.rcpt_to)), account)
     if not delivery.ok:
         raise DeliveryError(delivery)
     return delivery

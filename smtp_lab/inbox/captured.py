@@ -6,11 +6,18 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
 
 from smtp_lab.archive import Archive, StoredMessage, StoredSession
 from smtp_lab.inbox import mime, preview
+from smtp_lab.inbox.codes import Code, codes_in
+from smtp_lab.inbox.defects import found_in
+from smtp_lab.inbox.files import save_all
 from smtp_lab.inbox.judged import Judged
 from smtp_lab.inbox.parts import Part, parse, walk
+from smtp_lab.inbox.plain import Link, links_in, words_of
+from smtp_lab.inbox.tree import PartInfo, described, drawn
 from smtp_lab.show import facts_table
 from smtp_lab.transcript import Transcript, printable
 
@@ -18,6 +25,8 @@ __all__ = ("Attachment", "Captured")
 
 _SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date")
 _BODIES = ("text/plain", "text/html")
+_READ = 500_000  # characters of a body in which links and codes are looked for
+_GMAIL = 102 * 1024
 _LINE_END = re.compile("\r\n?")
 
 
@@ -38,6 +47,19 @@ class Attachment:
     content: bytes
     content_id: str = ""
     inline: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, in hexadecimal."""
+        return sha256(self.content).hexdigest()
+
+    def save(self, folder: str | Path) -> Path:
+        """Write it into *folder* under a safe name, and give the file; see `save_attachments`.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        return save_all([(self.name, self.type, self.content)], folder)[0]
 
     def __repr__(self) -> str:
         return f"<Attachment {self.name!r} {self.type} {len(self.content):,} octets>"
@@ -216,6 +238,62 @@ class Captured(Judged):
                 )
             )
         return found
+
+    @cached_property
+    def raw_headers(self) -> list[tuple[str, bytes]]:
+        """Every header as it was written, in order: its name, and the octets behind the colon."""
+        return [
+            (mime.clean(name), mime.octets(str(value)))
+            for name, value in self._parsed[0].raw_items()
+        ]
+
+    @cached_property
+    def parts(self) -> list[PartInfo]:
+        """Every part, one made of others before them; only the whole when it is too complex."""
+        return list(described(self._parsed[0], self._roles[0]))
+
+    @property
+    def tree(self) -> str:
+        """The parts as a tree, a line each."""
+        return drawn(self.parts)
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """Where its HTML, its text and its List-Unsubscribe lead, at most 1,000; none is opened."""
+        unsubscribe = self.header("List-Unsubscribe")
+        return links_in(self.html[:_READ], self.text[:_READ], unsubscribe)
+
+    @cached_property
+    def codes(self) -> list[Code]:
+        """The one-time codes in it, the likeliest first; see `codes`."""
+        text = self.text[:_READ]
+        return codes_in(text if text.strip() else words_of(self.html[:_READ]), self.subject)
+
+    @property
+    def clipped(self) -> bool:
+        """Whether Gmail would cut it off: its HTML has more than 102 kB (102,400 octets)."""
+        html = self._roles[0].get("text/html")
+        return html is not None and len(html.content) > _GMAIL
+
+    @cached_property
+    def defects(self) -> list[str]:
+        """What is broken in it, in plain words; empty when nothing is."""
+        return found_in(self._parsed[0], self.too_complex, self._stored.flags)
+
+    def save_attachments(self, folder: str | Path) -> list[Path]:
+        """Write the attachments into *folder*, which is made when it is not there.
+
+        The names are made safe: none leads out of the folder, and no file that is there is written
+        over.
+
+        Returns:
+            The files, in order.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        files = [(a.name, a.type, a.content) for a in self.attachments]
+        return save_all(files, folder)
 
     # --- how it is shown ----------------------------------------------------------------------
 

@@ -1,41 +1,38 @@
-"""Captured mail as a sequence of messages and as DataFrames."""
+"""Captured mail: looked at, searched, waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from operator import index as whole
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
-from smtp_lab.archive import Archive
+from smtp_lab.archive import Archive, Retention, StoredSession
 from smtp_lab.archive.labels import label
+from smtp_lab.archive.language import Node, understand
 from smtp_lab.errors import UnknownNameError
+from smtp_lab.inbox import frames
 from smtp_lab.inbox.captured import Captured
-from smtp_lab.inbox.summary import rows_after
+from smtp_lab.inbox.filling import fill
+from smtp_lab.inbox.found import Found
+from smtp_lab.inbox.growing import Growing
+from smtp_lab.inbox.importing import read_mail
+from smtp_lab.inbox.summary import heads_after
+from smtp_lab.inbox.view import View
+from smtp_lab.inbox.waiting import Waiting
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from smtp_lab.inbox.checks.findings import Findings
-
 __all__ = ("Inbox",)
 
 _BATCH = 200
-_TEXT = (
-    "mail_from",
-    "from",
-    "subject",
-    "message_id",
-    "tls_version",
-    "login",
-    "ehlo",
-    "peer",
-    "door",
-)
-_LISTS = ("rcpt_to", "to", "cc", "attachments", "mailboxes", "tags")
+_DETAILS = 20_000
+_READ = 200  # messages with their raw bytes
 
 
-class Inbox:
+class Inbox(View, Waiting):
     """The reading side of an archive.
 
     ``inbox[-1]`` is the newest message, ``len(inbox)`` how many there are, and `to_frame` all of
@@ -52,7 +49,8 @@ class Inbox:
     def __init__(self, archive: Archive, *, mailbox: str | None = None) -> None:
         self.archive = archive
         self.mailbox = mailbox if mailbox is None else label("mailbox", mailbox)
-        self._rows: dict[int, dict[str, Any]] = {}
+        self._messages = Growing(archive, self.mailbox, self._read_messages)
+        self._kept: dict[str, Growing] = {}
 
     @classmethod
     def open(cls, where: str | Path, *, mailbox: str | None = None) -> Inbox:
@@ -70,6 +68,8 @@ class Inbox:
         finally:
             del where  # there may be a password in it: a traceback with locals shows none
 
+    # --- as a sequence ------------------------------------------------------------------------
+
     def __len__(self) -> int:
         return self.archive.count(self.mailbox)
 
@@ -79,19 +79,9 @@ class Inbox:
             yield from (Captured(stored, self.archive) for stored in batch)
             after = batch[-1].id
 
-    @overload
-    def __getitem__(self, index: int) -> Captured: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Captured]: ...
-    def __getitem__(self, index: int | slice) -> Captured | list[Captured]:
-        ids = self.archive.ids(self.mailbox)
-        if isinstance(index, slice):
-            return [self.get(number) for number in ids[index]]
-        try:
-            return self.get(ids[index])
-        except IndexError:
-            held = f"holds {len(ids)} messages" if ids else "is empty; send a test first"
-            raise IndexError(f"The inbox {held}, so there is no [{index}].") from None
+    def numbers(self) -> list[int]:
+        """The numbers of all messages, as in the column ``id``, oldest first."""
+        return self.archive.ids(self.mailbox)
 
     def get(self, number: int) -> Captured:
         """The message whose ``id`` is *number*.
@@ -107,130 +97,157 @@ class Inbox:
             raise UnknownNameError.of("message", problem, "see inbox.to_frame()")
         return Captured(found[0], self.archive)
 
-    def to_frame(self) -> pd.DataFrame:
-        """All messages, one row each, oldest first.
+    # --- searching ----------------------------------------------------------------------------
 
-        Columns:
-            id (int64), received_at (datetime64[us, UTC]), mail_from (str), rcpt_to (list of str),
-            from (str), to and cc (lists of str), subject (str), date (datetime64[us, UTC], NaT
-            where the header gives none), size (int64, octets), attachments (list of names),
-            message_id, tls_version, login, ehlo, peer, door (str), mailboxes and tags (lists of
-            str). A text that is not there is empty, never NaN. Of mail that was fetched from a
-            mailbox, door is ``graph``, and peer and tls_version tell how it was fetched.
-        """
-        import pandas as pd
+    def search(self, query: str = "") -> Found:
+        """The messages that match *query*, and the sessions without one that do.
 
-        self._read_new()
-        # One that came in since is in the next table.
-        ids = [number for number in self.archive.ids(self.mailbox) if number in self._rows]
-        labels = {"mailboxes": self.archive.mailboxes(), "tags": self.archive.tags()}
-        rows = [
-            self._rows[number] | {name: found.get(number, ()) for name, found in labels.items()}
-            for number in ids
-        ]
-        return pd.DataFrame(
-            {
-                "id": pd.Series(ids, dtype="int64"),
-                "received_at": _moments(rows, "received_at"),
-                **{
-                    name: _column(rows, name)
-                    for name in ("mail_from", "rcpt_to", "from", "to", "cc", "subject")
-                },
-                "date": _moments(rows, "date"),
-                "size": pd.Series([row["size"] for row in rows], dtype="int64"),
-                "attachments": _column(rows, "attachments"),
-                **{
-                    name: _column(rows, name)
-                    for name in _TEXT
-                    if name not in ("mail_from", "from", "subject")
-                },
-                **{name: _column(rows, name) for name in labels},
-            }
-        )
-
-    def sessions(self) -> pd.DataFrame:
-        """All connections, one row each, oldest first, also those no message came of.
-
-        Of one *mailbox*: those its messages came over.
-
-        Columns:
-            id (str), started_at and ended_at (datetime64[us, UTC], NaT while it lasts), door, peer,
-            ehlo, tls_version, tls_cipher, login, mechanism (str), login_ok (boolean, missing where
-            there was no login), lines (int64, of the transcript), last_reply (str).
-        """
-        import pandas as pd
-
-        found = [vars(session) for session in self.archive.sessions(self.mailbox)]
-        spoken = [session["transcript"].get("lines", []) for session in found]
-        names = ("door", "peer", "ehlo", "tls_version", "tls_cipher", "login", "mechanism")
-        replies = [
-            next((x["text"] for x in reversed(s) if x["direction"] == "S"), "") for s in spoken
-        ]
-        return pd.DataFrame(
-            {
-                "id": pd.Series([row["id"] for row in found], dtype="str"),
-                "started_at": _moments(found, "started_at"),
-                "ended_at": _moments(found, "ended_at"),
-                **{name: pd.Series([row[name] for row in found], dtype="str") for name in names},
-                "login_ok": pd.Series([row["login_ok"] for row in found], dtype="boolean"),
-                "lines": pd.Series([len(s) for s in spoken], dtype="int64"),
-                "last_reply": pd.Series(replies, dtype="str"),
-            }
-        )
-
-    def check(self, **asked: Any) -> Findings:
-        """Hold all messages against the rules of ``docs/checks.md``.
-
-        Args:
-            **asked: As for `Captured.check`: client, rules, links, dns, ip, spamassassin.
-
-        Returns:
-            A DataFrame with id (int64, the message's), rule, severity, where, why and fix (str).
+        The language is described in ``docs/search.md``: fields (``from:ann``, ``subject:"report
+        7"``, ``has:attachment``, ``is:refused``, ``larger:1M``, ``after:2026-03-04``), words,
+        quotes, ``-``, ``OR`` and parentheses.
 
         Raises:
-            InputError: An argument cannot be used.
+            InputError: The query cannot be understood; says where.
+            ArchiveError: What is new could not be read or kept.
         """
-        from smtp_lab.inbox.checks.findings import checked
+        return self._search(query, understand(query))
 
-        return checked(self, several=True, **asked)
+    def _search(self, query: str, node: Node, after: int = 0) -> Found:
+        index = fill(self.archive)
+        numbers = index.messages(node, after, self.mailbox)
+        sessions = [] if self.mailbox or after else index.sessions(node)
+        return Found(self.archive, query, numbers, sessions)
 
-    def _read_new(self) -> None:
-        last = self.archive.last_id(self.mailbox)  # what comes in meanwhile is in the next table
-        while (after := max(self._rows, default=0)) < last:
-            new = rows_after(self.archive, after, self.mailbox)
-            if not new:
-                break
-            self._rows |= new
+    def marker(self) -> int:
+        """A mark behind the newest message, for `since` and `wait_for`."""
+        return self.archive.last_id()
+
+    def since(self, marker: int) -> Found:
+        """The messages that came in after *marker* was set."""
+        marker = whole(marker)
+        numbers = [n for n in self.archive.ids(self.mailbox) if n > marker]
+        return Found(self.archive, "", numbers)
+
+    def tag(self, which: str | Iterable[int], tags: str | Iterable[str]) -> int:
+        """Give *tags* to messages.
+
+        Args:
+            which: A query, or the numbers of messages.
+            tags: One or several.
+
+        Returns:
+            How many messages *which* stands for.
+
+        Raises:
+            InputError: The query cannot be understood, or a tag is none.
+        """
+        numbers = self._which(which)
+        self.archive.add_tags(numbers, tags)
+        return len(numbers)
+
+    def untag(self, which: str | Iterable[int], tags: str | Iterable[str]) -> int:
+        """Take *tags* from messages; the arguments are those of `tag`."""
+        numbers = self._which(which)
+        self.archive.remove_tags(numbers, tags)
+        return len(numbers)
+
+    def _which(self, which: str | Iterable[int]) -> list[int]:
+        if isinstance(which, str):
+            return self.search(which).numbers()
+        given = {whole(number) for number in which}
+        return sorted(given.intersection(self.archive.ids(self.mailbox)))
+
+    # --- letting go ---------------------------------------------------------------------------
+
+    def clear(self, which: str | Iterable[int] = "") -> int:
+        """Let go of messages for good; sessions stay until retention takes them.
+
+        Args:
+            which: A query, or the numbers of messages; by default all.
+
+        Returns:
+            How many went.
+
+        Raises:
+            InputError: The query cannot be understood.
+            ArchiveError: It cannot be written; nothing was changed.
+        """
+        everything = isinstance(which, str) and not which.strip()
+        return self.archive.remove(self.numbers() if everything else self._which(which))
+
+    def retain(self, retention: Retention) -> int:
+        """Let go of what *retention* does not keep, and give how many messages went.
+
+        It is for the whole archive, whatever mailbox this is. A sink does it by itself, see
+        `Sink`'s *retention*.
+        """
+        return self.archive.prune(retention)
+
+    def read(self, path: str | Path) -> list[int]:
+        """Take in mail from files: ``.eml``, mbox, Maildir, ZIP, or a folder of ``.eml``.
+
+        A ZIP that `to_zip` wrote brings envelopes and times along; of other mail the envelope is
+        not known and stays empty.
+
+        Returns:
+            The numbers the messages got.
+
+        Raises:
+            InputError: There is no mail in it, or it cannot be read.
+            ArchiveError: It could not be stored.
+        """
+        return read_mail(self.archive, path, self.mailbox)
+
+    # --- as tables ----------------------------------------------------------------------------
+
+    def refresh(self) -> pd.DataFrame:
+        """The rows of `to_frame` that are new since the last table, mailboxes and tags left out.
+
+        However many messages there are, only the new ones are read.
+        """
+        return self._messages.refresh()
+
+    def _table(self) -> pd.DataFrame:
+        return self._messages.whole()
+
+    def _read_messages(self, after: int) -> tuple[Sequence[int], pd.DataFrame]:
+        heads = heads_after(self.archive, after, self.mailbox)
+        return [head.id for head in heads], frames.messages(heads)
+
+    def _details(self, kind: str) -> pd.DataFrame:
+        return self._growing(kind, partial(self._read_details, kind)).whole()
+
+    def _read_details(self, kind: str, after: int) -> tuple[Sequence[int], pd.DataFrame]:
+        details = fill(self.archive).details(after, _DETAILS, self.mailbox)
+        return list(details), frames.detailed(kind, details)
+
+    def _headers(self) -> pd.DataFrame:
+        return self._growing("headers", self._read_headers).whole()
+
+    def _read_headers(self, after: int) -> tuple[Sequence[int], pd.DataFrame]:
+        found = self.archive.messages(after=after, limit=_READ, mailbox=self.mailbox)
+        return [stored.id for stored in found], frames.headers(map(Captured, found))
+
+    def _growing(self, kind: str, read: Any) -> Growing:
+        if kind not in self._kept:
+            self._kept[kind] = Growing(self.archive, self.mailbox, read)
+        return self._kept[kind]
+
+    def _sessions(self) -> list[StoredSession]:
+        return self.archive.sessions(self.mailbox)
+
+    # --- how it shows itself ------------------------------------------------------------------
 
     @property
     def _where(self) -> str:
         return f"{f'{self.mailbox} of ' if self.mailbox else ''}{self.archive.name}"
 
+    def _held(self, count: int) -> str:
+        return (
+            f"The inbox holds {count} messages"
+            if count
+            else "The inbox is empty; send a test first"
+        )
+
     def __repr__(self) -> str:
         return f"<Inbox of {len(self)} messages in {self._where}>"
-
-    def _repr_html_(self) -> str:
-        import pandas as pd
-
-        shown = self.to_frame()[["id", "received_at", "from", "rcpt_to", "subject", "size"]]
-        # pandas escapes every cell of a plain DataFrame; a Styler would not.
-        with pd.option_context("display.html.use_mathjax", False):  # pandas' own way
-            html: str = shown.tail(20).to_html(index=False, notebook=True)
-        return html
-
-
-def _moments(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
-    import pandas as pd
-
-    return pd.Series(pd.to_datetime([row[name] for row in rows], utc=True)).astype(
-        "datetime64[us, UTC]"
-    )
-
-
-def _column(rows: list[dict[str, Any]], name: str) -> pd.Series[Any]:
-    import pandas as pd
-
-    if name in _LISTS:
-        # Copies: whoever changes a cell changes a table, not what the next one is made of.
-        return pd.Series([list(row[name]) for row in rows], dtype="object")
-    return pd.Series([row[name] for row in rows], dtype="str")

@@ -33,6 +33,7 @@ DEPTH = 100
 _LINES = 2_000_000
 _WORK = 10_000_000  # the parser holds every line against every boundary that is open
 _BOUNDARY = 256  # RFC 2046 says 70; the parser makes a regular expression of it
+_HEADERS = 10_000  # of all parts
 _PARAMETERS = 200
 
 _PARAMETER = re.compile(
@@ -60,6 +61,7 @@ class _Bounds:
 
     lines: int = 0
     parts: int = 0
+    headers: int = 0
 
     def new_part(self, policy: Policy[Any]) -> Part:
         return Part(self, policy)
@@ -96,6 +98,10 @@ class Part(Message):
         if self._header_bytes > HEADER_BYTES:
             whose = "the headers of a part" if self._depth else "its headers"
             raise _TooComplexError(f"{whose} are larger than {HEADER_BYTES // 1024} KiB")
+        if self._depth:
+            self._bounds.headers += 1
+            if self._bounds.headers > _HEADERS:
+                raise _TooComplexError(f"its parts have more than {_HEADERS:,} headers")
         self._first.setdefault(name.lower(), value)
         super().set_raw(name, value)
 
@@ -175,6 +181,11 @@ class Part(Message):
                 return _decode_uu(data)
             case _:
                 return data
+
+    @property
+    def written(self) -> str:
+        """Its content as it was written; empty where it is made of parts."""
+        return self._payload if isinstance(self._payload, str) else ""
 
     @property
     def inside(self) -> list[Part] | None:

@@ -10,95 +10,67 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
-from smtp_lab.archive import Archive, StoredMessage
-from smtp_lab.archive.records import from_micros, micros
+from smtp_lab.archive import Archive
+from smtp_lab.archive.reading import Head
+from smtp_lab.archive.records import micros
 from smtp_lab.errors import ArchiveError
 from smtp_lab.inbox.captured import Captured
 
-__all__ = ("rows_after", "summarize_some")
+__all__ = ("READER", "heads_after", "summary_of")
 
-_READER = 1
+READER = 2
 """Raised by one when the same message would be summarized in another way."""
 
-_HEADS = 5000
+_HEADS = 20_000
 _RAWS = 50  # messages read with their bytes at once
 
 
-def rows_after(
-    archive: Archive, after: int, mailbox: str | None = None
-) -> dict[int, dict[str, Any]]:
-    """A row of the table for some messages with a number above *after*; empty when there is none.
+def heads_after(
+    archive: Archive,
+    after: int,
+    mailbox: str | None = None,
+    only: Sequence[int] | None = None,
+) -> list[Head]:
+    """Some messages with a number above *after*, each with its summary; empty when there is none.
 
-    Of a *mailbox*, only its messages. What had to be read for it is kept in the archive, if that
-    can be written.
+    What had to be read for it is kept in the archive, if that can be written.
+
+    Args:
+        archive: Whose messages.
+        after: A number.
+        mailbox: Only those in this mailbox.
+        only: Only those with these numbers.
     """
-    heads = archive.heads(_READER, after=after, limit=_HEADS, mailbox=mailbox)
-    missing = [head.id for head, summary in heads if not summary]
-    made = _summaries(archive, missing, mailbox)
-    rows = {}
-    for head, kept in heads:
-        summary = kept or made.get(head.id)
-        if summary:  # else the message was let go in between
-            rows[head.id] = _row(head, json.loads(summary))
-    return rows
+    heads = archive.heads(READER, after=after, limit=_HEADS, mailbox=mailbox, only=only)
+    made = _summaries(archive, [head.id for head in heads if not head.summary])
+    # One without a summary was let go in between: it stays in the list, so that nobody asks anew.
+    return [h if h.summary else h._replace(summary=made.get(h.id, "")) for h in heads]
 
 
-def summarize_some(archive: Archive, after: int, most: int) -> tuple[int, bool]:
-    """Summarize up to *most* messages with a number above *after* that nobody has read yet.
-
-    Returns:
-        The number up to which all are summarized, and whether there may be more.
-
-    Raises:
-        ArchiveError: It cannot be read.
-    """
-    heads = archive.heads(_READER, after=after, limit=most)
-    _summaries(archive, [head.id for head, summary in heads if not summary])
-    return (heads[-1][0].id if heads else after), len(heads) == most
-
-
-def _summaries(
-    archive: Archive, numbers: Sequence[int], mailbox: str | None = None
-) -> dict[int, str]:
-    made = {}
+def _summaries(archive: Archive, numbers: Sequence[int]) -> dict[int, str]:
+    made: dict[int, str] = {}
     for start in range(0, len(numbers), _RAWS):
-        some = numbers[start : start + _RAWS]
-        found = archive.messages(after=some[0] - 1, upto=some[-1], mailbox=mailbox)
-        new = {stored.id: _summary(Captured(stored)) for stored in found}
+        found = archive.messages(among=numbers[start : start + _RAWS])
+        new = {stored.id: summary_of(Captured(stored)) for stored in found}
         with contextlib.suppress(ArchiveError):  # read-only, full or locked: read again next time
-            archive.summarize(_READER, new)
+            archive.summarize(READER, new)
         made.update(new)
     return made
 
 
-def _summary(message: Captured) -> str:
+def summary_of(message: Captured) -> str:
+    """From, To, Cc, subject, date, names of attachments and Message-ID of *message*, as JSON."""
     date = message.date
     return json.dumps(
-        {
-            "from": message.sender,
-            "to": message.addresses("To"),
-            "cc": message.addresses("Cc"),
-            "subject": message.subject,
-            "date": micros(date) if date else None,
-            "attachments": [a.name or a.type for a in message.attachments if not a.inline],
-            "message_id": message.header("Message-ID"),
-        }
+        [
+            message.sender,
+            message.addresses("To"),
+            message.addresses("Cc"),
+            message.subject,
+            micros(date) if date else None,
+            [part.name or part.type for part in message.parts if part.role == "attachment"],
+            message.header("Message-ID"),
+        ],
+        ensure_ascii=False,
     )
-
-
-def _row(head: StoredMessage, summary: dict[str, Any]) -> dict[str, Any]:
-    session, date = head.session, summary["date"]
-    return summary | {
-        "received_at": head.received_at,
-        "mail_from": head.mail_from,
-        "rcpt_to": list(head.rcpt_to),
-        "date": from_micros(date) if date is not None else None,
-        "size": head.size,
-        "tls_version": session.tls_version,
-        "login": session.login if session.login_ok else "",
-        "ehlo": session.ehlo,
-        "peer": session.peer,
-        "door": session.door,
-    }

@@ -1,4 +1,4 @@
-"""Reads captured mail for the tables while the sink has nothing else to do."""
+"""Reads captured mail for tables and searches while the sink has nothing else to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_ONCE = 5  # messages between two looks whether mail comes in
 
 
 class Behind:
-    """A thread that summarizes messages behind the writer's back.
+    """A thread that reads messages behind the writer's back.
 
     Args:
         archive: Whose messages.
@@ -32,22 +32,22 @@ class Behind:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; what is not read yet is read when a table is asked for."""
+        """End the thread; what is not read yet is read when somebody asks for it."""
         self._ending.set()
         self._thread.join()
 
     def _run(self) -> None:
         # Here and not above: a sink that starts has no time for it.
-        from smtp_lab.inbox.summary import summarize_some
+        from smtp_lab.inbox.filling import fill_some
 
         done = 0
         while not self._ending.wait(_PAUSE):
             more = done < self._writer.newest
             while more and self._writer.idle(_PAUSE) and not self._ending.is_set():
                 try:
-                    done, more = summarize_some(self._archive, done, _AT_ONCE)
+                    done, more = fill_some(self._archive, _AT_ONCE)
                 except ArchiveError:
-                    break  # whoever asks for a table hears of it
+                    break  # whoever asks hears of it
                 except Exception:  # noqa: BLE001  # whatever it is, it must not end the sink
                     _log.exception("captured mail could not be read ahead")
                     return

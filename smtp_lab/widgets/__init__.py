@@ -2,7 +2,8 @@
 
 from smtp_lab.widgets.batch_panel import BatchPanel
 from smtp_lab.widgets.compose_panel import ComposePanel
+from smtp_lab.widgets.inbox_list import InboxList
 from smtp_lab.widgets.profile_form import ProfileForm
 from smtp_lab.widgets.secret_box import SecretBox
 
-__all__ = ("BatchPanel", "ComposePanel", "ProfileForm", "SecretBox")
+__all__ = ("BatchPanel", "ComposePanel", "InboxList", "ProfileForm", "SecretBox")

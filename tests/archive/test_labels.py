@@ -146,7 +146,7 @@ class TestMailboxes:
         assert filled.ids(mailbox) == ids
         assert filled.last_id(mailbox) == max(ids, default=0)
         assert [m.id for m in filled.messages(mailbox=mailbox)] == ids
-        assert [m.id for m, _ in filled.heads(1, mailbox=mailbox, limit=9)] == ids
+        assert [head.id for head in filled.heads(1, mailbox=mailbox, limit=9)] == ids
         assert filled.messages(only=1, mailbox=mailbox) == (
             filled.messages(only=1) if 1 in ids else []
         )

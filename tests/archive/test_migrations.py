@@ -30,7 +30,7 @@ def shape(url):
         }
 
 
-@pytest.mark.parametrize("before", [1, 2, 3])
+@pytest.mark.parametrize("before", [1, 2, 3, 4])
 class TestFromOlderVersions:
     @pytest.fixture
     def archive(self, archive_url, before):

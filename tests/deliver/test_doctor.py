@@ -649,7 +649,7 @@ class TestShowing:
         assert lines[0] in str(checkup.sentence)
         assert any(line.startswith("✔ tls ") for line in lines)
         assert any(line.startswith("✘ auth ") for line in lines)
-        assert any(line.startswith("– rcpt ") for line in lines)  # noqa: RUF001
+        assert any(line.startswith("– rcpt ") for line in lines)
         assert any(line.strip() == "answer: 535 5.7.8 no" for line in lines)
 
     def test_by_number_and_name(self, sink):

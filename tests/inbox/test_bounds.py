@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import cycle, islice
 
 import pytest
+from inbox.hostile import ATTACKS, MIXED, nested, parts
 from inbox.mails import captured, lines
-
-MIXED = b"Content-Type: multipart/mixed; boundary=b\n\n"
-BETWEEN = [b"", b"\x1c", b"\x1f", b" ", b"\t", b"\n ", b"\r ", b"*", b"*0", b"*0*"]
 
 # Looks at everything there is of the message on its standard input, with little memory.
 READER = """
@@ -35,50 +32,6 @@ print("read", message.too_complex)
 """
 
 
-def nested(depth: int, body: bytes, spellings=BETWEEN[:1]) -> bytes:
-    levels = (
-        b"Content-Type: multipart/mixed; boundary%s=b%d\n\n--b%d\n" % (spelling, n, n)
-        for n, spelling in enumerate(islice(cycle(spellings), depth))
-    )
-    return b"".join(levels) + b"\n" + body
-
-
-def parts(count: int, part: bytes = b"\nx\n") -> bytes:
-    return MIXED + b"".join(b"--b\n" + part for _ in range(count)) + b"--b--\n"
-
-
-ATTACKS = {
-    "nesting 2000": nested(2000, b"x\n" * 10_000),
-    "nesting spelled oddly": nested(90, b"\n" * 1_900_000, BETWEEN),
-    "nesting in hidden spelling": nested(900, b"\n" * 1_000_000, [b"\x1c"]),
-    "nesting at the bound": nested(99, b"\n" * 95_000),
-    "parts 20000": parts(20_000),
-    "parts that are multiparts": parts(900, b"Content-Type: multipart/mixed; boundary=" + b"c" * 250 + b"\n\nx\n"),
-    "boundaries of 90 KB": parts(300, b"Content-Type: multipart/mixed; boundary=" + b"c" * 90_000 + b"\n\nx\n"),
-    "blocks of a report": b"Content-Type: message/delivery-status\n\n" + b"a: b\n\n" * 900_000,
-    "messages in messages": b"Content-Type: message/rfc822\n\n" * 60_000,
-    "semicolons behind CR": parts(1, b"Content-Type: text/plain" + b"\r ;" * 3_000_000 + b"\n\nx\n"),
-    "semicolons below the bound": parts(250, b"Content-Type: text/plain" + b";a" * 50_000 + b"\n\nx\n"),
-    "quotes below the bound": parts(250, b'Content-Type: a/b; x="' + b"\\a" * 50_000 + b"\n\nx\n"),
-    "names in words": parts(100, b"Content-Type: a/b; name=" + b"=?utf-8?q?a?= " * 7_000 + b"\n\nx\n"),
-    "headers in one part": parts(1, b"a:\n" * 1_900_000 + b"\nx\n"),
-    "headers in every part": parts(50, b"a:\n" * 33_000 + b"\nx\n"),
-    "header of 30 MB": b"Subject: " + b"x" * 30_000_000,
-    "words of 260 KB": b"Subject: " + b"=?utf-8?q?a?=" * 20_000 + b"\n\nx",
-    "words below the bound": b"Subject: " + b"=?utf-8?q?=C3?= " * 6_300 + b"\n\nx",
-    "open parentheses": b"From: a@x.test\nTo: " + b"(" * 2_000 + b"\n\nx",
-    "20000 addresses": b"To: " + b"a@x.test, " * 20_000 + b"\n\nx",
-    "addresses of routes": b"To: " + b"<@a," * 25_000 + b"\n\nx",
-    "charset idna": b"Content-Type: text/plain; charset=idna\n\n" + b"\xc3\xa9." * 2_000_000,
-    "charset punycode": b"Content-Type: text/plain; charset=punycode\n\n" + b"\xc3a-zz9" * 2_000_000,
-    "name in punycode": b"Content-Type: a/b; name*=punycode''" + b"a-zzz9" * 16_000 + b"\n\nx",
-    "base64 of nothing": b"Content-Transfer-Encoding: base64\n\n" + b"A===" * 5_000_000,
-    "names of pictures": b"Content-Type: text/html\n\n<img src=cid:" + b"&amp%40" * 3_000_000,
-    "controls": b"\n" + b"\x01" * 10_000_000,
-    "8 bit": b"\n" + b"\xff" * 20_000_000,
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("raw", ATTACKS.values(), ids=ATTACKS)
 def test_no_mail_takes_a_kernel_with_it(raw, request):
     """Every attack is read by a process of its own within a limit of memory, and ends."""
@@ -87,7 +40,7 @@ def test_no_mail_takes_a_kernel_with_it(raw, request):
         [sys.executable, "-c", READER],
         input=raw,
         capture_output=True,
-        timeout=20,
+        timeout=120,  # against hanging: a busy machine is slow
         check=False,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")])},
     )

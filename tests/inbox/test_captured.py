@@ -478,3 +478,83 @@ def test_names_that_turn_text_around_are_made_visible():
     )
     assert mail.attachments[0].name == "photo\\u202egpj.exe"
     assert "\u202e" not in mail._repr_html_()
+
+
+class TestBeyond:
+    """What a message says beyond its text."""
+
+    def test_headers_as_they_were_written(self):
+        """Octets behind the colon, folds and all, whatever they mean."""
+        raw = b"Subject: =?utf-8?q?a?=\r\n b\r\nX: \xff\r\n\r\n"
+        assert captured(raw).raw_headers == [("Subject", b"=?utf-8?q?a?=\r\n b"), ("X", b"\xff")]
+
+    def test_the_tree_of_parts(self):
+        """A line for each part, deeper ones further in."""
+        inner = "Content-Type: multipart/alternative; boundary=c"
+        raw = lines(
+            "Content-Type: multipart/mixed; boundary=b", "", "--b", inner, "", "--c", "", "hi", "--c",
+            "Content-Type: text/html", "", "<p>hi</p>", "--c--", "--b",
+            "Content-Disposition: attachment; filename=a.pdf", "", "x", "--b--",
+        )  # fmt: skip
+        assert captured(raw).tree.splitlines() == [
+            "0 multipart/mixed",
+            "  1 multipart/alternative",
+            "    1.1 text/plain, text, 2 octets",
+            "    1.2 text/html, html, 9 octets",
+            "  2 text/plain, attachment, a.pdf, 1 octets",
+        ]
+        assert captured(b"\r\nhi").tree == "1 text/plain, text, 2 octets"
+
+    @pytest.mark.parametrize(("size", "clipped"), [(102 * 1024, False), (102 * 1024 + 1, True)])
+    def test_what_gmail_clips(self, size, clipped):
+        """HTML of more than 102 KiB is cut off, counted as it is decoded."""
+        assert captured(b"Content-Type: text/html\n\n" + b"x" * size).clipped is clipped
+        assert captured(b"\n" + b"x" * size).clipped is False
+
+    @pytest.mark.parametrize(
+        ("raw", "said"),
+        [
+            (b"Subject: x\r\n\r\nhi\r\n", []),
+            (b"Subject: x\r\n\r\nhi\n", ["an LF that ends no line (RFC 5321, 2.3.8)"]),
+            (b"Content-Type: multipart/mixed\r\n\r\nhi\r\n", ["says it is made of parts, but not what stands between them", "says it is made of parts, but is not"]),
+            (b"Content-Type: text/plain; charset=x-none\r\n\r\nhi\r\n", ["its charset is not known"]),
+            (b"Content-Transfer-Encoding: magic\r\n\r\nhi\r\n", ["its Content-Transfer-Encoding is not known (RFC 2045, 6.1)"]),
+            (b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n", ["holds what is no base64"]),
+            (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=x-none\r\n\r\n\r\n--b--\r\n", ["part 1: its charset is not known"]),
+        ],
+    )  # fmt: skip
+    def test_defects_in_plain_words(self, raw, said):
+        """What is broken is told, part by part."""
+        assert captured(raw).defects == said
+
+    @pytest.mark.parametrize(
+        ("html", "found"),
+        [
+            ('<a href="http://example.com/">x</a>', [("http://example.com/", "x")]),
+            ("<A HREF='a?b&amp;c'><b>x</b> y</A>", [("a?b&c", "x y")]),
+            ("<a class=c href=a>x<a href=b>y", [("a", "x"), ("b", "y")]),
+            ('<a data-href="no" href = "yes">x</a>', [("yes", "x")]),
+            ('<a href="#top">x</a><a name=y>z</a>', []),
+            ('<!-- <a href="no">x</a> --><script>"<a href=no>"</script>', []),
+            ('<a href="x"><img alt=""></a>', [("x", "")]),
+            ('<a href="javascript:alert(1)">x</a>', [("javascript:alert(1)", "x")]),
+        ],
+    )
+    def test_links_in_html(self, html, found):
+        """Where it leads and what the reader sees; nothing is judged, nothing opened."""
+        links = captured(lines("Content-Type: text/html", "", html)).links
+        assert [(link.url, link.text) for link in links] == found
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("see http://example.com/a.", ["http://example.com/a"]),
+            ("(https://example.com/a_(b))", ["https://example.com/a_(b)"]),
+            ("<http://example.com>, www.example.org!", ["http://example.com", "www.example.org"]),
+            ("mailto:ann@example.com?subject=x", ["mailto:ann@example.com?subject=x"]),
+            ("example.com and a@example.com", []),
+        ],
+    )
+    def test_links_in_text(self, text, found):
+        """Addresses end where the sentence goes on."""
+        assert [link.url for link in captured(lines("", text)).links] == found

@@ -49,6 +49,9 @@ SESSIONS = {
     "login_ok": "boolean",
     "lines": "int64",
     "last_reply": "str",
+    "outcome": "str",
+    "refusals": "int64",
+    "stage": "str",
 }
 FULL = lines(
     "From: Ann <ann@example.com>",
@@ -399,6 +402,9 @@ class TestSessions:
             "login_ok": False,
             "lines": 4,
             "last_reply": "535 no",
+            "outcome": "login refused",
+            "refusals": 1,
+            "stage": "auth",
         }
         assert second["ended_at"] is pd.NaT
         assert pd.isna(second["login_ok"])

@@ -9,7 +9,7 @@ from sink.talk import Talk, until
 import smtp_lab as lab
 from smtp_lab import ArchiveFullError
 from smtp_lab.archive import Archive, Retention
-from smtp_lab.inbox import summary
+from smtp_lab.inbox import filling, summary
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_second_table_reads_no_message_again(archive, monkeypatch):
 def test_another_way_of_reading_reads_anew(archive, monkeypatch):
     """What an older reader kept is not taken for what this one would say."""
     archive.add([mail(1)])
-    archive.summarize(summary._READER - 1, {1: "not even JSON"})
+    archive.summarize(summary.READER - 1, {1: "not even JSON"})
     assert lab.Inbox(archive).to_frame()["subject"].tolist() == ["Grüße 1"]
     monkeypatch.setattr(archive, "messages", forbidden)
     assert lab.Inbox(archive).to_frame()["subject"].tolist() == ["Grüße 1"]
@@ -62,9 +62,8 @@ def test_summaries_go_with_their_messages(archive):
     archive.add([mail(n) for n in range(3)])
     lab.Inbox(archive).to_frame()
     archive.prune(Retention(count=1))
-    archive.summarize(summary._READER, {1: "{}", 3: '{"subject": "x"}'})
-    assert [(m.id, said) for m, said in archive.heads(summary._READER)] == [(3, '{"subject": "x"}')]
-    assert archive.heads(summary._READER)[0][0].raw == b""
+    archive.summarize(summary.READER, {1: "[]", 3: '["x"]'})
+    assert [(head.id, head.summary) for head in archive.heads(summary.READER)] == [(3, '["x"]')]
 
 
 def test_a_sink_reads_while_nothing_comes_in(archive_url, new_sink, monkeypatch):
@@ -74,14 +73,14 @@ def test_a_sink_reads_while_nothing_comes_in(archive_url, new_sink, monkeypatch)
         talk.hello()
         for n in range(12):
             assert talk.mail(b"Subject: %d\r\n\r\nhi\r\n" % n).startswith("250")
-    until(lambda: all(said for _, said in sink.archive.heads(summary._READER)))
+    until(lambda: all(head.summary for head in sink.archive.heads(summary.READER)))
     monkeypatch.setattr(sink.archive, "messages", forbidden)
     assert sink.inbox.to_frame()["subject"].tolist() == [str(n) for n in range(12)]
 
 
 def test_a_sink_that_cannot_read_goes_on(new_sink, monkeypatch, caplog):
     """A mail nobody can summarize ends the reading ahead, not the sink."""
-    monkeypatch.setattr(summary, "_summary", lambda _: 1 // 0)
+    monkeypatch.setattr(filling, "content_of", lambda *_: 1 // 0)
     sink = new_sink()
     with Talk(sink) as talk:
         talk.hello()
