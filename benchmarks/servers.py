@@ -9,7 +9,7 @@ import sys
 
 
 def stock(_folder: str) -> None:
-    """aiosmtpd as it comes, keeping messages in a list."""
+    """Aiosmtpd as it comes, keeping messages in a list."""
     from aiosmtpd.controller import Controller
 
     class Keeping:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +62,16 @@ def test_importing_the_package_loads_nothing_heavy():
         ).stdout
     )
     assert HEAVY.isdisjoint(loaded)
+
+
+def test_no_room_exports_a_name_that_is_also_one_of_its_modules():
+    """Importing a module never puts itself in the place of a function of the same name."""
+    clashes = {}
+    for room in pkgutil.walk_packages(smtp_lab.__path__, "smtp_lab."):
+        if room.ispkg:
+            package = importlib.import_module(room.name)
+            modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+            clashes[room.name] = modules & set(getattr(package, "__all__", ()))
+    modules = {module.name for module in pkgutil.iter_modules(smtp_lab.__path__)}
+    clashes["smtp_lab"] = modules & set(smtp_lab.__all__)
+    assert {room for room, names in clashes.items() if names} == set()

@@ -11,6 +11,7 @@ from email.policy import default as policy
 from email.utils import format_datetime, make_msgid
 from typing import Any
 
+from smtp_lab.compose.addressees import people
 from smtp_lab.compose.dkim import DkimKey, sign_dkim
 from smtp_lab.compose.files import attach, check_files
 from smtp_lab.compose.headers import add_headers, add_unsubscribe
@@ -125,9 +126,9 @@ def write(  # noqa: PLR0913  # each is a part of a mail
         message = EmailMessage()
     message.policy = _SIGNED if dkim else policy
     addresses = _names_checked("to", _addresses(to))
-    message["To"] = addresses
+    message["To"] = people("To", addresses)
     if cc:
-        message["Cc"] = _names_checked("cc", parse_addresses(cc, "cc"))
+        message["Cc"] = people("Cc", _names_checked("cc", parse_addresses(cc, "cc")))
     if sender:
         message["From"] = _names_checked("sender", (parse_sender(sender),))
     files = check_files(attachments) if attachments is not None else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from email.headerregistry import Address
 from functools import lru_cache
 
@@ -17,7 +17,13 @@ __all__ = ("check_address", "check_addresses", "parse_addresses", "parse_sender"
 # with those a name can be made to look like another address.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _SENDER = re.compile(
-    r'\A\s*(?:(?P<name>(?:"(?:[^"\\]|\\.)*"|[^<>"])*)<(?P<angle>[^<>]*)>\s*|(?P<bare>[^<>]*))\Z'
+    r'\A(?:(?P<name>(?:"(?:[^"\\]|\\.)*"|[^<>"])*)<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*))\Z'
+)
+_LONGEST = 1_000  # characters of a name and an address; a line of mail has 998
+# Most there are. What this lets through is an address for email-validator too, which takes long.
+_PLAIN = re.compile(
+    r"(?=.{3,254}\Z)(?=[^@]{1,64}@)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _EXAMPLE = "give one address such as ann@example.com"
@@ -33,17 +39,36 @@ def check_address(text: str, field: str = "address") -> str:
     Raises:
         InputError: It is not; the message names *field*.
     """
-    if _CONTROLS.search(text):
-        raise InputError.of(field, "holds a line break or another control character", _EXAMPLE)
+    _check_text(text, field)
     address = text.strip()
+    if _is_plain(address):
+        return address
     if not address:
         raise InputError.of(field, "is empty", _EXAMPLE)
+    _check_length(address, field)
     if "@" not in address:
         raise InputError.of(field, f"{address!r} has no @", _EXAMPLE)
     if reason := _why_not(address):
         problem = f"{address!r} is not an address ({reason})"
         raise InputError.of(field, problem, _EXAMPLE)
     return address
+
+
+def _check_text(text: object, field: str) -> None:
+    if not isinstance(text, str):
+        raise InputError.of(field, f"is a {type(text).__name__}, not a text", _EXAMPLE)
+    if _CONTROLS.search(text):
+        raise InputError.of(field, "holds a line break or another control character", _EXAMPLE)
+
+
+def _check_length(text: str, field: str) -> None:
+    if len(text) > _LONGEST:
+        problem = f"has {len(text):,} characters, more than {_LONGEST:,}"
+        raise InputError.of(field, problem, "shorten it")
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None and "--" not in text
 
 
 @lru_cache(maxsize=1024)
@@ -76,7 +101,10 @@ def check_addresses(to: str | Sequence[str], field: str = "to") -> tuple[str, ..
     Raises:
         InputError: There is none, or one of them is not an address; every bad one is named.
     """
-    return tuple(dict.fromkeys(address.addr_spec for address in parse_addresses(to, field)))
+    given = _listed(to, field)
+    if all(isinstance(text, str) and _is_plain(text) for text in given) and given:
+        return tuple(dict.fromkeys(given))
+    return tuple(dict.fromkeys(address.addr_spec for address in parse_addresses(given, field)))
 
 
 def parse_addresses(to: str | Sequence[str], field: str = "to") -> tuple[Address, ...]:
@@ -92,7 +120,7 @@ def parse_addresses(to: str | Sequence[str], field: str = "to") -> tuple[Address
     """
     problems: list[Problem] = []
     addresses: list[Address] = []
-    for text in [to] if isinstance(to, str) else to:
+    for text in _listed(to, field):
         if not isinstance(text, str):
             problems.append(Problem(field, f"holds a {type(text).__name__}, not a text", _EXAMPLE))
             continue
@@ -108,9 +136,15 @@ def parse_addresses(to: str | Sequence[str], field: str = "to") -> tuple[Address
     return tuple(addresses)
 
 
+def _listed(to: str | Sequence[str], field: str) -> list[str]:
+    if isinstance(to, bytes) or not isinstance(to, str | Iterable):
+        raise InputError.of(field, f"is a {type(to).__name__}, not a text", _EXAMPLE)
+    return [to] if isinstance(to, str) else list(to)
+
+
 def _split(text: str) -> list[str]:
     """Cut *text* at the commas that stand between addresses, not in quotes or angle brackets."""
-    pieces = re.findall(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,"<]|["<])+', text)
+    pieces = re.findall(r'(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,"<]|["<])+', text)
     return [piece for piece in pieces if piece.strip()] or [text]
 
 
@@ -123,8 +157,12 @@ def parse_sender(text: str, field: str = "sender") -> Address:
     Raises:
         InputError: There is no address, more than one, or a control character.
     """
-    if _CONTROLS.search(text):
-        raise InputError.of(field, "holds a line break or another control character", _EXAMPLE)
+    _check_text(text, field)
+    text = text.strip()
+    if _is_plain(text):
+        local, _, domain = text.rpartition("@")
+        return Address(username=local, domain=domain)
+    _check_length(text, field)
     found = _SENDER.match(text)
     if not found:
         fix = "give one address such as Ann Example <ann@example.com>"

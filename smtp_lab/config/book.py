@@ -22,6 +22,7 @@ from smtp_lab.config.profile import Profile
 from smtp_lab.config.secret_store import KERNEL, SecretStore
 from smtp_lab.config.secrets import Secret
 from smtp_lab.config.throttle import Throttle
+from smtp_lab.config.tokens import dropped_tokens
 from smtp_lab.errors import InputError, UnknownNameError
 
 __all__ = ("ProfileBook",)
@@ -70,8 +71,10 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         before = {name: p.connection.binding for name, p in self._kept.data.profiles.items()}
         self._kept.reload()
         for name, profile in self._kept.data.profiles.items():
-            if before.get(name, profile.connection.binding) != profile.connection.binding:
+            binding = before.get(name, profile.connection.binding)
+            if binding != profile.connection.binding:
                 self.secrets.forget(name)
+                dropped_tokens(name, binding)
 
     # --- the mapping --------------------------------------------------------------------------
 
@@ -219,6 +222,7 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
             fix = "set builtin = False"
             raise InputError.of("profile", f"{name} is built in and cannot be deleted", fix)
         self._kept.must_stand_in_the_file(name)
+        self._kept.must_not_be_named(name)
         was_default = self.default == name
         others = f"name one of {', '.join(other for other in self if other != name)}"
         if was_default and next_default is None and len(self) > 1:
@@ -236,9 +240,11 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
             if was_default or data.default == name:
                 data.default = next_default
 
+        binding = self._kept.data.profiles[name].connection.binding
         with self.secrets.undone_on_error(name):
             stuck = self.secrets.forget(name)
             self._kept.change(f"profiles.{name}", change, lambda text: without(text, name))
+        stuck += dropped_tokens(name, binding)
         self._health.move(name, None)
         its = "" if stuck else " with its secrets"
         done = f"Deleted {name}{its}, for good. The default is {self._default_or_none}.{stuck}"
@@ -270,6 +276,8 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
     def rename(self, old: str, new: str) -> str:
         """Call the profile *old* *new*; its secrets, activities and place as default go along.
 
+        The tokens of a login do not: who logged in as *old* logs in as *new*.
+
         Returns:
             What was done, in a sentence.
         """
@@ -279,6 +287,7 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
             fix = "duplicate it instead"
             raise InputError.of("profile", f"{old} is built in and keeps its name", fix)
         self._kept.must_stand_in_the_file(old)
+        self._kept.must_not_be_named(old)
 
         def change(data: BookData) -> None:
             kept = {n: p if n != old else p.replace(name=new) for n, p in data.profiles.items()}
@@ -290,7 +299,8 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
             self.secrets.move(old, new)
             self._kept.change(f"profiles.{old}", change, lambda text: renamed(text, old, new))
         self._health.move(old, new)
-        return f"{old} is now called {new}." + self.secrets.still_given(old)
+        stuck = dropped_tokens(old, self._kept.data.profiles[new].connection.binding)
+        return f"{old} is now called {new}.{stuck}" + self.secrets.still_given(old)
 
     @hiding
     def duplicate(self, name: str, *, secret: Secret | str | None = None) -> Profile:
@@ -323,8 +333,13 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         """How the profile *name* is doing."""
         return self._health.get(name)
 
-    def record_test(self, name: str, *, ok: bool, diagnosis: str = "", sentence: str = "") -> None:
-        """Note what became of a test mail through *name*, for everyone who opens the book."""
+    def record_test(
+        self, name: str, *, ok: bool | None, diagnosis: str = "", sentence: str = ""
+    ) -> None:
+        """Note what became of a test mail through *name*, for everyone who opens the book.
+
+        None for *ok* says that nobody knows: the answer to the mail was lost.
+        """
         self._must_have(name)
         if is_locked():
             return
@@ -361,6 +376,7 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         old = self._kept.data.profiles.get(profile.name)
         if old is not None and old.connection.binding != profile.connection.binding:
             self.secrets.forget(profile.name)
+            dropped_tokens(profile.name, old.connection.binding)
         for field, secret in profile.secrets.items():
             self.secrets.put(profile.name, profile.connection.binding, secret, field)
 

@@ -8,11 +8,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from smtp_lab.config.secrets import SECRET_FIELDS, secret_variable
-from smtp_lab.errors import InputError
+from smtp_lab.errors import InputError, Problem
 
 __all__ = ("PREFIX", "Overlay", "is_locked")
 
 PREFIX = "SMTP_LAB_"
+_ALONE = ("config", "data", "locked", "secrets_file")
+"""Settings that are about no part of a book."""
+
 _SECTIONS = ("activities", "builtin", "default", "lab", "policy", "profiles")
 
 
@@ -34,6 +37,9 @@ class Overlay:
         environ: The variables; by default those of this process.
         names: Of profiles that are known: one that holds two underscores is recognised.
 
+    Attributes:
+        unknown: A sentence for each variable that begins as ours do and means nothing here.
+
     Raises:
         InputError: A variable names a section there is none of.
     """
@@ -43,20 +49,18 @@ class Overlay:
     ) -> None:
         names = sorted((name.lower() for name in names), key=len, reverse=True)
         self._given: dict[tuple[str, ...], tuple[str, str]] = {}
+        self.unknown: list[str] = []
         for variable, value in sorted((os.environ if environ is None else environ).items()):
             path = _path(variable, names)
-            if not variable.upper().startswith(PREFIX) or (
-                len(path) == 1 and path[0] not in _SECTIONS
-            ):
+            if not variable.upper().startswith(PREFIX) or path in {(name,) for name in _ALONE}:
                 continue
             if path[0] not in _SECTIONS:
-                close = get_close_matches(path[0], _SECTIONS, n=1)
-                fix = (
-                    f"did you mean {PREFIX}{close[0].upper()}?"
-                    if close
-                    else f"known are {', '.join(_SECTIONS)}"
-                )
-                raise InputError.of(variable, "is not a known setting", fix)
+                known = _SECTIONS if path[1:] else (*_ALONE, *_SECTIONS)
+                problem = Problem(variable, "is not a known setting", _meant(path[0], known))
+                if path[1:]:
+                    raise InputError(problem)
+                self.unknown.append(str(problem))  # whose it is nobody knows: no reason to stop
+                continue
             if path == ("default",) and not value:
                 continue  # as if it were not set: nobody means a profile without a name
             # Secrets are the business of SecretStore. The end tells: a name may hold underscores.
@@ -74,6 +78,17 @@ class Overlay:
         """The variable that gives the field at *path*, or None: then it is not locked."""
         wanted = tuple(part.lower() for part in path)
         return next((variable for at, (variable, _) in self._given.items() if at == wanted), None)
+
+    def naming(self, profile: str) -> str | None:
+        """The variable that makes *profile* the default, or that of an activity; or None."""
+        return next(
+            (
+                variable
+                for path, (variable, value) in self._given.items()
+                if (path == ("default",) or path[0] == "activities") and value == profile
+            ),
+            None,
+        )
 
     def locked(self, *path: str) -> Iterator[tuple[tuple[str, ...], str]]:
         """The fields below *path* that are given, each with its variable."""
@@ -126,6 +141,13 @@ class Overlay:
                     )
             at[_as_written(at, path[-1])] = value
         return merged
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {PREFIX}{close[0].upper()}?"
+    return f"known are {', '.join(known)}"
 
 
 def _path(variable: str, names: Iterable[str]) -> tuple[str, ...]:

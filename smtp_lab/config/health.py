@@ -22,7 +22,8 @@ class Health:
     Attributes:
         saved_at: When it was saved last.
         tested_at: When a test mail was sent last.
-        ok: Whether that one was accepted; None when there was none.
+        ok: Whether that one was accepted; None when there was none, or when nobody knows because
+            the answer to it was lost.
         diagnosis: Id of what went wrong, or empty.
         sentence: The outcome in a sentence.
     """
@@ -35,13 +36,14 @@ class Health:
 
     @property
     def warning(self) -> bool:
-        """Whether a list should mark the profile: its last test failed."""
-        return self.ok is False
+        """Whether a list should mark the profile: its last test failed, or may have."""
+        return bool(self.tested_at) and self.ok is not True
 
     def __str__(self) -> str:
-        if self.ok is None:
+        if not self.tested_at:
             return "never tested"
-        return f"{'fine' if self.ok else 'failed'} at {self.tested_at}: {self.sentence}"
+        how = {True: "fine", False: "failed", None: "not known"}[self.ok]
+        return f"{how} at {self.tested_at}: {self.sentence}"
 
 
 class HealthFile:
@@ -73,8 +75,10 @@ class HealthFile:
             lambda health: health.update({name: Health(saved_at=_now()) for name in names})
         )
 
-    def tested(self, name: str, *, ok: bool, diagnosis: str = "", sentence: str = "") -> None:
-        """Note what became of a test mail."""
+    def tested(
+        self, name: str, *, ok: bool | None, diagnosis: str = "", sentence: str = ""
+    ) -> None:
+        """Note what became of a test mail; *ok* is None where nobody knows."""
 
         def change(health: dict[str, Health]) -> None:
             before = health.get(name, Health())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
@@ -55,6 +56,8 @@ class KeptBook:
         """
         with _CHANGING:
             self.text, self.written, self.overlay, self.data = self._seen(read(self.path))
+        for sentence in self.overlay.unknown:
+            warnings.warn(sentence, stacklevel=6)
 
     def change(
         self,
@@ -170,6 +173,12 @@ class KeptBook:
                 raise InputError.of(
                     f"profiles.{name}", f"is given by {variable}", "change it there"
                 )
+
+    def must_not_be_named(self, name: str) -> None:
+        """Refuse to take the profile *name* away where the environment sends mail through it."""
+        if variable := self.overlay.naming(name):
+            problem = f"{name} is named by {variable}"
+            raise InputError.of("profile", problem, "name another one there first")
 
     def must_be_in_the_file(self, field: str, name: str) -> None:
         """Refuse *name* as the value of *field* where only the environment knows the profile."""

@@ -9,7 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from smtp_lab.config.paths import expanded
-from smtp_lab.config.secret_places import Key, Keyring, Memory, Place, SecretFile, keyring_backend
+from smtp_lab.config.secret_places import (
+    Kept,
+    Key,
+    Keyring,
+    Memory,
+    Place,
+    SecretFile,
+    keyring_backend,
+)
 from smtp_lab.config.secrets import SECRET_FIELDS, Secret, secret_variable
 from smtp_lab.errors import InputError
 
@@ -36,6 +44,8 @@ class SecretStore:
         self._memory = Memory()
         self._file = file
         self._keyring = keyring
+        # What was written since a change began that may be undone, by place and key.
+        self._left: dict[tuple[str, Key], Kept | None] | None = None
         self._book = ""  # the path of the book this is a part for
 
     def within(self, book: Path) -> SecretStore:
@@ -86,9 +96,9 @@ class SecretStore:
         key = self._key(name, field)
         # A locked keyring takes nothing; the memory always does, and is asked first.
         for place in self._places():
-            if place.put(key, (binding, secret)):
+            if self._put(place, key, (binding, secret)):
                 if place is not self._memory:
-                    self._memory.put(key, None)
+                    self._put(self._memory, key, None)
                 return
 
     def forget(self, name: str) -> str:
@@ -101,7 +111,7 @@ class SecretStore:
         for place in self._everywhere():
             for field in SECRET_FIELDS:
                 key = self._key(name, field)
-                place.put(key, None)
+                self._put(place, key, None)
                 if place.get(key):
                     stuck.append(f"{field} in {place.name}")
         return f" It was not possible to remove {', '.join(stuck)}; do it there." if stuck else ""
@@ -111,22 +121,34 @@ class SecretStore:
         for place in self._everywhere():
             for field in SECRET_FIELDS:
                 if kept := place.get(self._key(old, field)):
-                    if not place.put(self._key(new, field), kept):
-                        self._memory.put(self._key(new, field), kept)
-                    place.put(self._key(old, field), None)
+                    if not self._put(place, self._key(new, field), kept):
+                        self._put(self._memory, self._key(new, field), kept)
+                    self._put(place, self._key(old, field), None)
 
     @contextmanager
     def undone_on_error(self, *names: str) -> Iterator[None]:
         """Put the secrets of *names* back as they were when what stands below raises."""
         keys = [self._key(name, field) for name in names for field in SECRET_FIELDS]
         before = [(place, key, place.get(key)) for place in self._everywhere() for key in keys]
+        left: dict[tuple[str, Key], Kept | None] = {}
+        outer, self._left = self._left, left
         try:
             yield
         except BaseException:
             for place, key, kept in before:
                 with suppress(InputError):  # the first error is the one to tell
-                    place.put(key, kept)
+                    # What another process has kept there meanwhile is its own.
+                    if (place.name, key) in left and place.get(key) == left[place.name, key]:
+                        place.put(key, kept)
             raise
+        finally:
+            self._left = outer
+
+    def _put(self, place: Place, key: Key, kept: Kept | None) -> bool:
+        done = place.put(key, kept)
+        if done and self._left is not None:
+            self._left[place.name, key] = kept
+        return done
 
     def clear(self) -> None:
         """Drop what is kept in memory."""

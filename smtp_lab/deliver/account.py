@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from smtp_lab.config import BasicAuth, GraphConnection, OAuth2, Profile, ProfileBook, SmtpConnection
 from smtp_lab.config.connection import is_loopback
 from smtp_lab.config.secrets import secret_variable
+from smtp_lab.deliver.arguments import check_kind, check_text
 from smtp_lab.deliver.oauth.request import TokenRequest
 from smtp_lab.errors import InputError
 
@@ -100,6 +101,8 @@ def find_profile(
     Raises:
         InputError: There is no such profile.
     """
+    check_kind("book", book, ProfileBook, "give a ProfileBook, or leave it out")
+    check_text("activity", activity, "give its name, or leave it out")
     book = ProfileBook.open() if book is None else book
     if profile is None:
         profile = book.for_activity(activity) if activity else book[book.default]

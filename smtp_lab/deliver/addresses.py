@@ -27,6 +27,11 @@ class Address:
     port: int
     kind: str
 
+    @property
+    def family(self) -> socket.AddressFamily:
+        """The family of sockets that lead there."""
+        return socket.AF_INET6 if self.kind == "IPv6" else socket.AF_INET
+
     def __str__(self) -> str:
         return self.host
 
@@ -48,8 +53,11 @@ def resolve(host: str, port: int, within: float) -> tuple[Address, ...]:
         UnicodeError: The name cannot be written in DNS.
     """
     answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
-    # The system's resolver cannot be told how long to wait.
-    threading.Thread(target=_ask, args=(host, port, answers), daemon=True).start()
+    if is_address(host):
+        _ask(host, port, answers)  # nobody needs to be asked
+    else:
+        # The system's resolver cannot be told how long to wait.
+        threading.Thread(target=_ask, args=(host, port, answers), daemon=True).start()
     try:
         found = answers.get(timeout=within)
     except queue.Empty:
@@ -78,9 +86,8 @@ def way_to(address: Address) -> OSError | None:
 
     Nothing is sent: to connect a datagram socket only asks the system for the way (POSIX connect).
     """
-    family = socket.AF_INET6 if address.kind == "IPv6" else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        with socket.socket(address.family, socket.SOCK_DGRAM) as asking:
             asking.connect((address.host, address.port))
     except OSError as error:
         return error

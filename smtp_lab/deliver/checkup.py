@@ -122,6 +122,7 @@ class Checkup:
         suggestions: Other ways in that answer, best first.
         others: The checkup of each other endpoint that was tried.
         sent: Whether the server took a test mail.
+        unknown: Whether it may have taken it: the whole mail left, and no answer came.
     """
 
     subject: str
@@ -131,6 +132,7 @@ class Checkup:
     suggestions: tuple[Suggestion, ...] = ()
     others: tuple[Checkup, ...] = ()
     sent: bool = False
+    unknown: bool = False
 
     def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)
@@ -171,6 +173,8 @@ class Checkup:
         """The outcome in a sentence or two."""
         if self.failed is not None:
             what = f"{self.endpoint} failed at {self.failed.title}: {self.failed.sentence}"
+            if self.unknown:
+                what = f"Whether the test mail was accepted is not known. {what}"
             return " ".join([what, *map(str, self.suggestions[:1])])
         done = [stage for stage in self.stages if stage.state != "skipped"]
         warned = sum(stage.state == "warned" for stage in done)
@@ -191,6 +195,7 @@ class Checkup:
             "failed_at": self.failed_at,
             "seconds": round(self.seconds, 6),
             "sent": self.sent,
+            "unknown": self.unknown,
             "stages": [stage.to_dict() for stage in self.stages],
             "suggestions": [suggestion.to_dict() for suggestion in self.suggestions],
             "others": [other.to_dict() for other in self.others],

@@ -9,6 +9,7 @@ from functools import cache
 from html import escape
 from typing import Any
 
+from smtp_lab.deliver.arguments import check_kind, check_number, check_text
 from smtp_lab.deliver.causes import Reading, chain_of, of_body, of_exception, of_text
 from smtp_lab.deliver.unknown import explain_unknown
 from smtp_lab.errors import DeliveryError, InputError
@@ -103,6 +104,7 @@ def diagnose(
         for everyone; else a Diagnosis with the id ``unknown`` that explains the class of the code.
         Of a chain of exceptions the outermost that is known is explained.
     """
+    _check(what, provider, port, on)
     if challenge := getattr(what, "challenge", ""):  # it says more than the reply after it
         found = diagnose(challenge, provider=provider, port=port, on="sasl")
         if found.known:
@@ -119,6 +121,18 @@ def diagnose(
         reading = of_body(what)
         raw = reading.text
     return _look_up(reading, provider, port, raw) or _unknown(reading, raw)
+
+
+_ON = ("reply", "exception", "sasl", "oauth", "graph")
+
+
+def _check(what: object, provider: object, port: object, on: object) -> None:
+    kinds = BaseException | Mapping[Any, Any] | str | bytes
+    check_kind("what", what, kinds, "give an exception, a text, octets or a mapping", none=False)
+    check_text("provider", provider, "give the id of one, or leave it out")
+    check_number("port", port, 0, 65_535, whole=True, none=True)
+    if on is not None and on not in _ON:
+        raise InputError.of("on", f"{on!r} is not known", f"give one of {', '.join(_ON)}")
 
 
 def _of_chain(chain: list[BaseException], provider: str | None, port: int | None) -> Diagnosis:

@@ -181,7 +181,7 @@ def _transact(
     diagnosis = _of_reply(first.code, first.text, client.connection) if first else None
     reply = ""
     if any(recipient.accepted for recipient in recipients):
-        code, said = client.hand_over(outgoing.raw)
+        code, said = client.hand_over(terms)
         said = _readable(said, mask)
         reply = f"{code} {said}"
         if code // 100 != 2:

@@ -11,6 +11,7 @@ from smtp_lab.config.address import check_address
 from smtp_lab.config.catalogue import Endpoint, Provider, providers
 from smtp_lab.config.catalogue import provider_for as provider_of_facts
 from smtp_lab.config.connection import Security
+from smtp_lab.deliver.arguments import check_kind, check_resolver
 from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,14 +55,19 @@ def provider_for(
     Raises:
         InputError: *address* is no address, or *ask* names no way.
     """
+    check_resolver(resolver)
+    if fetch is not None and not callable(fetch):
+        fix = "give a function of an address, or leave it out"
+        raise InputError.of("fetch", f"is a {type(fetch).__name__}", fix)
+    domain = check_address(address).rpartition("@")[2].encode("idna").decode()
     found = provider_of_facts(address)
+    check_kind("ask", ask, str | Sequence, f"give some of {', '.join(WAYS)}", none=False)
     ways = (ask,) if isinstance(ask, str) else tuple(ask)
     for way in ways:
         if way not in WAYS:
             raise InputError.of(
                 "ask", f"{way!r} is no way to ask", f"give some of {', '.join(WAYS)}"
             )
-    domain = check_address(address).rpartition("@")[2].encode("idna").decode()
     for way in ways:
         if found is not None:
             break

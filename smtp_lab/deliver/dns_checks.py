@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from smtp_lab.config import Advice
 from smtp_lab.config.address import check_address
+from smtp_lab.deliver.arguments import check_resolver, check_text
 from smtp_lab.deliver.checkup import Checkup, Stage, State
 from smtp_lab.domain.dkim import read_key
 from smtp_lab.domain.dmarc import aligned, dmarc_records, look_up_dmarc
@@ -58,6 +59,7 @@ def check_domain(
     Raises:
         InputError: *domain* is no domain, or *dkim_selector* no selector.
     """
+    check_resolver(resolver)
     names = Names.of(domain, dkim_selector, login)
     return Checkup(names.domain, names.domain, domain_stages(names, resolver), Transcript())
 
@@ -83,6 +85,9 @@ class Names:
         Raises:
             InputError: One of them is none.
         """
+        check_text("domain", domain, "give one such as example.com", none=False)
+        check_text("dkim_selector", dkim_selector, "give one such as mail2026, or leave it out")
+        check_text("login", login, "give an address, or leave it out")
         name = _domain(domain, "domain")
         selector = None if dkim_selector is None else _selector(dkim_selector)
         return cls(name, selector, _domain(login, "login") if login else name)
@@ -285,7 +290,7 @@ def _on_alignment(  # noqa: PLR0913, PLR0917  # two domains, and two answers abo
 
 
 def _domain(text: str, field: str) -> str:
-    name = str(text).strip().rpartition("@")[2].rstrip(".")
+    name = text.strip().rpartition("@")[2].rstrip(".")
     fix = "give one such as example.com"
     literal = name.startswith("[")
     try:

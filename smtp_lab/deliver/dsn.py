@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -40,6 +40,12 @@ class Dsn:
     envid: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.notify, str | Iterable):
+            fix = "choose from success, failure and delay, or give () for never"
+            raise InputError.of("dsn.notify", f"is a {type(self.notify).__name__}", fix)
+        if not isinstance(self.envid, str):
+            fix = "give a text, or leave it empty"
+            raise InputError.of("dsn.envid", f"is a {type(self.envid).__name__}", fix)
         notify = (self.notify,) if isinstance(self.notify, str) else tuple(self.notify)
         if unknown := [event for event in notify if event not in get_args(Event)]:
             fix = "choose from success, failure and delay, or give () for never"

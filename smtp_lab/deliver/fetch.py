@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from smtp_lab.config import GraphConnection, Profile, ProfileBook
 from smtp_lab.deliver import graph, tokens
 from smtp_lab.deliver.account import Account
+from smtp_lab.deliver.arguments import check_kind, check_number, check_text
 from smtp_lab.deliver.graph import Fetched
 from smtp_lab.deliver.hush import hushed
 from smtp_lab.errors import InputError
@@ -62,8 +63,11 @@ def fetch_recent(  # noqa: PLR0913  # what is looked for has these parts
     if not isinstance(connection, GraphConnection):
         fix = "use a profile with a GraphConnection; mail in a sink is in sink.inbox"
         raise InputError.of("connection.type", "smtp can send but not read", fix)
-    if isinstance(top, bool) or not isinstance(top, int) or not 1 <= top <= _MOST:
-        raise InputError.of("top", f"is not between 1 and {_MOST:,}", "50 is a usual page")
+    check_number("top", top, 1, _MOST, whole=True)
+    check_kind("since", since, datetime, "give a datetime with a time zone, or leave it out")
+    check_text("folder", folder, "give its name such as inbox, or None for all of them")
+    fix = "give an Archive, a path, or a SQLAlchemy URL"
+    check_kind("archive", archive, Archive | str | Path, fix, none=False)
     if since is not None and since.tzinfo is None:
         fix = "give one such as datetime(2026, 1, 31, tzinfo=UTC)"
         raise InputError.of("since", "has no time zone", fix)

@@ -20,6 +20,7 @@ from json import loads
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.config.paths import expanded
+from smtp_lab.deliver.addresses import resolve
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import MASK
 
@@ -159,10 +160,10 @@ class Web:
         self._said = False
         stopped = False
         cause = ""
+        self._end = time.monotonic() + seconds  # before the timer, which is not to be early
         timer = threading.Timer(max(seconds, 0.001), self._cut)
         timer.daemon = True
         timer.start()
-        self._end = time.monotonic() + seconds
         logger = logging.getLogger("urllib3.connectionpool")
         muffler = _Muffler()
         if quiet:
@@ -224,6 +225,11 @@ class Web:
 
     # --- what the connections tell ------------------------------------------------------------
 
+    def connecting(self, host: str, port: int) -> None:
+        """A connection is about to be opened: the name must be known in time, or it is not."""
+        with contextlib.suppress(UnicodeError):  # urllib3 has an error of its own for it
+            resolve(host, port, max(0.001, min(self._timeout, self._end - time.monotonic())))
+
     def connected(self, opened: Any) -> None:
         """A connection was opened."""
         self._socket = opened
@@ -271,6 +277,7 @@ def _session(web: Web) -> requests.Session:
         debuglevel = 0  # http.client would print every header, whatever was set for everyone
 
         def connect(self) -> None:
+            web.connecting(self.host, self.port)
             super().connect()
             web.connected(self.sock)
 
@@ -284,6 +291,7 @@ def _session(web: Web) -> requests.Session:
         debuglevel = 0
 
         def connect(self) -> None:
+            web.connecting(self.host, self.port)
             super().connect()
             web.connected(self.sock)
 

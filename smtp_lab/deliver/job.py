@@ -9,7 +9,8 @@ from typing import Literal
 from smtp_lab.deliver.delivery import Recipient
 from smtp_lab.deliver.outcome import Outcome, State
 from smtp_lab.deliver.outgoing import Outgoing
-from smtp_lab.deliver.pipeline import Reply, Transaction
+from smtp_lab.deliver.pipeline import Transaction
+from smtp_lab.deliver.replies import Reply
 from smtp_lab.deliver.trail import Failure, Opening, Trail
 
 __all__ = ("Job", "Ruling")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from smtp_lab.config import Profile, ProfileBook, Secret
 from smtp_lab.config.auth import check_url
-from smtp_lab.deliver.account import Account
+from smtp_lab.config.tokens import Kept, Tokens
+from smtp_lab.deliver.account import Account, find_profile
+from smtp_lab.deliver.arguments import check_number, check_text
 from smtp_lab.deliver.diagnosis import diagnose
 from smtp_lab.deliver.hush import hushed
 from smtp_lab.deliver.oauth.flow import CodeFlow, DeviceFlow
 from smtp_lab.deliver.oauth.get import asking, giver, keep, telling
-from smtp_lab.deliver.oauth.kept import Kept, Tokens
 from smtp_lab.deliver.oauth.request import TokenRequest
-from smtp_lab.deliver.oauth.token import TokenClaims
+from smtp_lab.deliver.oauth.token import TokenClaims, token_of
 from smtp_lab.errors import InputError, TokenError
 from smtp_lab.show import NO_MATH
 from smtp_lab.transcript import Transcript, printable
@@ -94,6 +96,7 @@ class LogIn:
             InputError: This login waits for no code.
             TokenError: Nobody came in time, or it was refused.
         """
+        check_number("timeout", timeout, 0, threading.TIMEOUT_MAX, none=True)
         end = time.monotonic() + timeout if timeout is not None else None
         while not self.poll():
             now = time.monotonic()
@@ -138,7 +141,7 @@ class LogIn:
         tokens = Tokens()
         with tokens.held():
             keep(self._asked, tokens, kept, self.transcript)
-        self.claims = kept.token.claims
+        self.claims = token_of(kept).claims
 
     def _known(self) -> TokenClaims:
         assert self.claims is not None  # noqa: S101  # both callers have kept the token
@@ -190,6 +193,7 @@ def log_in(
         InputError: The profile has no such grant, or something is missing.
         TokenError: The server could not be asked, or refused.
     """
+    check_text("redirect_uri", redirect_uri, "give the address it is registered with", none=False)
     asked = TokenRequest.of(Account.of(profile, book=book).profile)
     if not asked.interactive:
         problem = f"is {asked.grant}, for which nobody logs in"
@@ -223,9 +227,8 @@ def log_out(profile: Profile | str | None = None, *, book: ProfileBook | None = 
         tokens.clear()
         return
     if not isinstance(profile, Profile):
-        profile = (ProfileBook.open() if book is None else book)[profile]
-    with tokens.held():
-        tokens.forget(profile.connection.binding, profile.username)
+        profile, _ = find_profile(profile, book=book)
+    tokens.forget(profile.name, profile.connection.binding, profile.username)
 
 
 def _parameters(address: str | Secret) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from smtp_lab.config import GraphConnection, OAuth2, Profile, ProfileBook
 from smtp_lab.deliver.account import Account
+from smtp_lab.deliver.arguments import check_flag, check_number
 from smtp_lab.deliver.dialogue import Entry
 from smtp_lab.deliver.dsn import Dsn, check_dsn
 from smtp_lab.deliver.job import Job
@@ -75,12 +76,12 @@ class Batch:
         dsn: Dsn | None = None,
         journal: str | os.PathLike[str] | None = None,
     ) -> None:
-        _check("connections", connections, 1, 100, whole=True)
-        _check("retries", retries, 0, 10, whole=True)
+        check_number("connections", connections, 1, 100, whole=True)
+        check_number("retries", retries, 0, 10, whole=True)
         check_dsn(dsn)
         if journal is not None and not isinstance(journal, str | os.PathLike):
             raise InputError.of("journal", f"is a {type(journal).__name__}", "give a path")
-        _check("pause", pause, 0, 3600)
+        check_number("pause", pause, 0, 3600)
         self._account = Account.of(profile, activity=activity, book=book)
         if isinstance(self._account.connection, GraphConnection):
             fix = "send each with lab.send()"
@@ -142,6 +143,7 @@ class Batch:
         Raises:
             InputError: It is running, or the journal cannot be used.
         """
+        check_flag("unknown", unknown)
         if self.running:
             raise InputError.of("batch", "is running", "wait for it with wait(), or stop() it")
         if isinstance(self._account.smtp.auth, OAuth2):
@@ -177,6 +179,7 @@ class Batch:
 
     def joined(self, timeout: float | None = None) -> bool:
         """Wait as `wait` does, and say only whether it has ended."""
+        check_number("timeout", timeout, 0, threading.TIMEOUT_MAX, none=True)
         return self._ended.wait(timeout)
 
     def _run(self, pump: Pump, journal: Journal | None) -> None:
@@ -239,6 +242,9 @@ def send_many(  # noqa: PLR0913  # each is a choice of its own, all but the firs
         SendingInterrupted: Ctrl-C or the stop button of a notebook. It is a KeyboardInterrupt whose
             `batch` holds the outcomes so far and can be resumed.
     """
+    if progress is not None and not callable(progress):
+        fix = "give a function of two numbers: how many are done, and how many there are"
+        raise InputError.of("progress", f"is a {type(progress).__name__}", fix)
     batch = Batch(
         messages,
         profile,
@@ -298,10 +304,3 @@ def _jobs(
     if problems:
         raise InputError(*problems)
     return jobs
-
-
-def _check(name: str, value: float, least: int, most: int, *, whole: bool = False) -> None:
-    kinds = int if whole else int | float
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:
-        fix = "give a whole number" if whole else "give a number"
-        raise InputError.of(name, f"{value!r} is not between {least} and {most}", fix)

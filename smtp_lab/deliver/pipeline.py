@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from smtp_lab.deliver.replies import EndlessReplyError, NoReplyError, Replies, Reply
+
 __all__ = ("Entry", "Kind", "Pipeline", "Transaction")
 
-MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
-MAX_REPLY = 65_536
 _STAGE = {"mail": "mail", "rcpt": "rcpt", "data": "data", "end": "data", "empty": "data"}
 
 Kind = Literal["rset", "mail", "rcpt", "data", "end", "empty"]
@@ -23,9 +23,6 @@ Kind = Literal["rset", "mail", "rcpt", "data", "end", "empty"]
 
 Entry = tuple[float, Literal["C", "S", "*"], str, bytes]
 """A line as it passed: when (`time.perf_counter`), who spoke, the stage, and the octets."""
-
-Reply = tuple[int, bytes]
-"""A code and the whole answer, its lines joined by line feeds."""
 
 
 class Transaction:
@@ -36,6 +33,7 @@ class Transaction:
         to: The recipients of this transaction.
         commands: MAIL and each RCPT, ended by CR LF.
         body: The message with its dots doubled, ended by the final dot.
+        size: How many octets the message has without these dots.
         mail: The answer to MAIL, or None.
         rcpt: The answers to RCPT so far.
         data: The answer to DATA, or None.
@@ -57,13 +55,15 @@ class Transaction:
         "mail",
         "number",
         "rcpt",
+        "size",
         "to",
     )
 
     def __init__(
-        self, number: int, to: tuple[str, ...], commands: Sequence[bytes], body: bytes
+        self, number: int, to: tuple[str, ...], commands: Sequence[bytes], body: bytes, size: int
     ) -> None:
-        self.number, self.to, self.commands, self.body = number, to, commands, body
+        self.number, self.to, self.commands = number, to, commands
+        self.body, self.size = body, size
         self.mail: Reply | None = None
         self.rcpt: list[Reply] = []
         self.data: Reply | None = None
@@ -116,9 +116,7 @@ class Pipeline:
         self.answered_at = self.now = time.perf_counter()
         self._waiting: deque[tuple[Kind, Transaction]] = deque()
         self._open: list[Transaction] = []
-        self._rest = b""
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._replies = Replies()
         self._clear = False  # whether RSET must come before the next MAIL
 
     @property
@@ -143,39 +141,22 @@ class Pipeline:
     def receive(self, data: bytes) -> None:
         """Take what the server said."""
         self.now = time.perf_counter()
-        lines = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            if self.over:
-                return
-            if self._lines or line[3:4] != b" " or len(line) > MAX_LINE or not line[:3].isdigit():
-                self._take(line)
-            else:
-                self._answer(int(line[:3]), line)
-        if len(self._rest) > MAX_LINE:
+        replies = self._replies
+        try:
+            for line in replies.split(data):
+                if self.over:
+                    return
+                if (reply := replies.take(line)) is not None:
+                    self._answer(*reply)
+            replies.check()
+        except EndlessReplyError:
             self.over = "SMTPResponseException: (500, 'Line too long.')"
+        except NoReplyError as error:
+            self._rubbish(f"no reply code in {error.args[0]!r}")
         if not self.over:
             self.proceed()
 
     # --- answers ------------------------------------------------------------------------------
-
-    def _take(self, line: bytes) -> None:
-        code, mark = line[:3], line[3:4]
-        self._size += len(line)
-        if len(line) > MAX_LINE or self._size > MAX_REPLY:
-            self.over = "SMTPResponseException: (500, 'Line too long.')"
-            return
-        if not code.isdigit() or mark not in (b" ", b"-", b"\r", b""):
-            self._rubbish(f"no reply code in {line!r}")
-            return
-        if mark == b"-":
-            self._lines.append(line)
-            return
-        if self._lines:
-            line = b"\n".join([*self._lines, line])
-            self._lines = []
-        self._size = 0
-        self._answer(int(code), line)
 
     def _answer(self, code: int, said: bytes) -> None:
         if not self._waiting:
@@ -266,7 +247,9 @@ class Pipeline:
             return
         if transaction.wanted:
             body = transaction.body
-            transaction.log.append((now, "*", "data", b"the message: %d octets" % len(body)))
+            transaction.log.append(
+                (now, "*", "data", f"the message: {transaction.size:,} octets".encode())
+            )
             self._waiting.append(("end", transaction))
             self._put(body)
             transaction.end_at = self.queued

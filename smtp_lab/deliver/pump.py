@@ -241,7 +241,7 @@ class Pump:
                 job.refuse(error, link.opening, link.served)
                 self.settled += 1
                 continue
-            return Transaction(job.number, job.left, terms.commands, terms.body)
+            return Transaction(job.number, job.left, terms.commands, terms.body, terms.size)
         return None
 
     def _leaving(self, transaction: Transaction) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from smtp_lab.config import Advice, NoAuth, Profile, Provider, SmtpConnection
 from smtp_lab.deliver import offers
 from smtp_lab.deliver.addresses import Address, is_address, resolve, way_to
-from smtp_lab.deliver.certificates import Tls
 from smtp_lab.deliver.checkup import Checkup, Stage
 from smtp_lab.deliver.diagnosis import diagnose
 from smtp_lab.deliver.outgoing import Outgoing
+from smtp_lab.deliver.seen import certificate_facts, reply, slow_address, words
 from smtp_lab.deliver.terms import Terms, agree
-from smtp_lab.deliver.wire import Client
+from smtp_lab.deliver.wire import AnswerLostError, Client
 from smtp_lab.errors import InputError, TokenError
 from smtp_lab.transcript import Mask, Transcript
 
@@ -98,7 +98,7 @@ class Round:
         self.profile, self.connection, self.known = profile, connection, known
         self.transcript = Transcript() if transcript is None else transcript
         self.transcript.stage, self.transcript.tls = "connect", False
-        self.sent = False
+        self.sent = self.unknown = False
         self._advice, self._log_in = advice, log_in
         self._outgoing = outgoing
         self._terms: Terms
@@ -125,7 +125,10 @@ class Round:
         """Run, and say what was found."""
         stages = self.run()
         endpoint = self.connection.endpoint
-        return Checkup(self.profile.name, endpoint, stages, self.transcript, sent=self.sent)
+        sent, unknown = self.sent, self.unknown
+        return Checkup(
+            self.profile.name, endpoint, stages, self.transcript, sent=sent, unknown=unknown
+        )
 
     def _stage(self, name: str) -> Stage:
         if name not in self._asked:
@@ -207,7 +210,7 @@ class Round:
                 look.facts[str(address)] = "there is a way to it"
             else:
                 error = error_here
-                look.facts[str(address)] = f"no way there: {_words(error_here)}"
+                look.facts[str(address)] = f"no way there: {words(error_here)}"
         lost = [str(a) for a in self._addresses if a not in ways]
         if not ways and error is not None:
             raise error
@@ -226,12 +229,12 @@ class Round:
                 self._client.reach(address.host, within)
             except OSError as error_here:
                 error = error_here
-                look.facts[str(address)] = _words(error)
+                look.facts[str(address)] = words(error)
                 continue
             took = (time.perf_counter() - begun) * 1000
             look.facts[str(address)] = f"connected in {took:.0f} ms"
             if tried:
-                look.advice.append(_slow_address(self._addresses[0]))
+                look.advice.append(slow_address(self._addresses[0]))
             return f"{address} port {self.connection.port} takes the connection."
         raise error or OSError("no address")
 
@@ -281,7 +284,7 @@ class Round:
 
     def _certificate(self, look: _Look) -> str:
         if self._client.tls is not None:
-            look.facts |= _certificate_facts(self._client.tls)
+            look.facts |= certificate_facts(self._client.tls)
         if self._doubt is not None:
             raise self._doubt
         if not self.connection.verify:
@@ -297,8 +300,8 @@ class Round:
             if self._log_in is not None:
                 self._log_in(self._client)
         finally:
-            words = [line.text.split() for line in self.transcript.lines[said:]]
-            used = next((w[1] for w in words if w[:1] == ["AUTH"] and w[1:]), "none")
+            spoken = [line.text.split() for line in self.transcript.lines[said:]]
+            used = next((w[1] for w in spoken if w[:1] == ["AUTH"] and w[1:]), "none")
             look.facts["mechanism"] = used
         return f"{self.profile.username} is logged in."
 
@@ -307,7 +310,7 @@ class Round:
         self.transcript.stage = "mail"
         self._terms = agree(sent, self._client.esmtp_features)
         code, text = self._client.command(self._terms.commands[0])
-        look.facts[sent.mail_from] = _reply(code, text)
+        look.facts[sent.mail_from] = reply(code, text)
         if code // 100 != 2:
             raise smtplib.SMTPSenderRefused(code, text, sent.mail_from)
         return f"{sent.mail_from} may send."
@@ -318,7 +321,7 @@ class Round:
         to = self._mail_to_be.rcpt_to
         for address, command in zip(to, self._terms.commands[1:], strict=True):
             code, text = self._client.command(command)
-            look.facts[address] = _reply(code, text)
+            look.facts[address] = reply(code, text)
             if code // 100 != 2:
                 refused[address] = (code, text)
         if refused:
@@ -326,7 +329,11 @@ class Round:
         return f"A mail to {', '.join(self._mail_to_be.rcpt_to)} would be taken."
 
     def _data(self, look: _Look) -> str:
-        code, text = self._client.hand_over(self._terms.outgoing.raw)
+        try:
+            code, text = self._client.hand_over(self._terms)
+        except AnswerLostError:
+            self.unknown = True
+            raise
         look.facts |= {"answer": f"{code} {text}", "Message-ID": self._mail_to_be.message_id}
         if code // 100 != 2:
             raise smtplib.SMTPDataError(code, text.encode())
@@ -354,39 +361,3 @@ class Round:
 
 def _stage_of(name: str) -> str:
     return "auth" if name.startswith("connection.auth") else _FIELDS.get(name, "name")
-
-
-def _reply(code: int, text: bytes) -> str:
-    return f"{code} {' '.join(text.decode('utf-8', 'replace').split())}"
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
-
-
-def _slow_address(address: Address) -> Advice:
-    return Advice(
-        "first_address",
-        "connection.host",
-        "note",
-        f"{address} is tried first whenever mail is sent, and did not answer; where it is silent,"
-        " sending waits for it each time",
-        "RFC 8305 section 1",
-    )
-
-
-def _certificate_facts(tls: Tls) -> dict[str, str]:
-    """For whom the certificate is, who signed it, how long it holds, and what is said of it."""
-    facts: dict[str, str] = {verdict.about: verdict.text for verdict in tls.verdicts}
-    if not tls.chain:
-        return facts
-    leaf = tls.chain[0]
-    if leaf.unreadable:
-        return facts | {"certificate": f"it cannot be read ({leaf.unreadable})"}
-    return {
-        "names": ", ".join(leaf.names),
-        "subject": leaf.subject,
-        "issuer": leaf.issuer,
-        "valid until": f"{leaf.not_after:%Y-%m-%d}",
-        "chain": ", ".join(certificate.subject for certificate in tls.chain[1:]) or "nothing more",
-    } | facts

@@ -5,17 +5,13 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import message_from_bytes
-from email.errors import MessageError
-from email.policy import compat32
 
 from smtp_lab.deliver.dsn import Dsn
 from smtp_lab.deliver.outgoing import Outgoing
+from smtp_lab.deliver.replies import stuffed
+from smtp_lab.deliver.seven_bit import in_seven_bits
 
 __all__ = ("Terms", "TooBigError", "agree")
-
-# Headers stay as they are; bodies beyond ASCII become base64 or quoted-printable.
-_SEVEN_BIT = compat32.clone(linesep="\r\n", cte_type="7bit", max_line_length=None)
 
 
 class TooBigError(OSError):
@@ -46,12 +42,14 @@ class Terms:
         return said
 
     @property
+    def size(self) -> int:
+        """How many octets the message has."""
+        return len(self.outgoing.raw)
+
+    @property
     def body(self) -> bytes:
-        """The message as DATA wants it: dots doubled (RFC 5321 section 4.5.2), a dot at the end."""
-        raw = self.outgoing.raw.replace(b"\r\n.", b"\r\n..")
-        start = b"." if raw[:1] == b"." else b""
-        end = b".\r\n" if not raw or raw.endswith(b"\r\n") else b"\r\n.\r\n"
-        return b"".join((start, raw, end))
+        """The message as DATA wants it, see `stuffed`."""
+        return stuffed(self.outgoing.raw)
 
 
 def agree(outgoing: Outgoing, offered: Mapping[str, str], dsn: Dsn | None = None) -> Terms:
@@ -96,11 +94,8 @@ def agree(outgoing: Outgoing, offered: Mapping[str, str], dsn: Dsn | None = None
 def _seven_bit(outgoing: Outgoing) -> Outgoing:
     """*outgoing* in ASCII only, for a server without 8BITMIME (RFC 6152 section 3)."""
     try:
-        raw = message_from_bytes(outgoing.raw, policy=_SEVEN_BIT).as_bytes(policy=_SEVEN_BIT)
-    except (MessageError, ValueError, LookupError):
-        raw = outgoing.raw
-    if not raw.isascii():
+        return outgoing.with_raw(in_seven_bits(outgoing.raw))
+    except ValueError:
         raise smtplib.SMTPNotSupportedError(
             "8BITMIME extension not supported by server, and the message is not ASCII."
-        )
-    return outgoing.with_raw(raw)
+        ) from None

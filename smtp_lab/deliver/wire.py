@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import smtplib
 import socket
 import ssl
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
 
 from smtp_lab.config import BasicAuth, OAuth2, SmtpConnection
@@ -16,18 +16,15 @@ from smtp_lab.config.connection import is_loopback
 from smtp_lab.deliver import sasl
 from smtp_lab.deliver.certificates import Tls
 from smtp_lab.deliver.dialling import dial
+from smtp_lab.deliver.replies import EndlessReplyError, NoReplyError, Replies
+from smtp_lab.deliver.terms import Terms
 from smtp_lab.transcript import MASK, Mask, Transcript, printable
 
 __all__ = ("AnswerLostError", "Client", "PlainTextLoginError", "TokenRefusedError")
 
-_MAX_LINE = 8_192  # octets; RFC 5321 asks for 512
-_MAX_REPLY = 65_536
-_MAX_LINES = 1_000  # of one reply
 _GOODBYE = 2.0  # seconds for QUIT, which changes nothing any more
 _PIECE = 65_536
 _WHOLE = 10  # the whole dialogue may take this many times the wait for one answer
-_CODE = re.compile(rb"[2-5][0-9]{2}(?=[ -]|\r?\n|\Z)")
-
 
 _TLS = {
     "1.0": ssl.TLSVersion.TLSv1,
@@ -79,7 +76,8 @@ class Client(smtplib.SMTP):
         self.mask = mask
         self.tls: Tls | None = None
         self._end = time.monotonic() + (connection.total_timeout or connection.timeout * _WHOLE)
-        self._buffer = bytearray()
+        self._replies = Replies()
+        self._lines: deque[bytes] = deque()
         self._hidden = False
 
     @property
@@ -203,22 +201,19 @@ class Client(smtplib.SMTP):
         self.send(line)
         return self.getreply()
 
-    def hand_over(self, data: bytes) -> tuple[int, str]:
-        """Send DATA and the message; give the server's final answer."""
+    def hand_over(self, terms: Terms) -> tuple[int, str]:
+        """Send DATA and the message of *terms*; give the server's final answer."""
         self.transcript.stage = "data"
         code, text = self.docmd("DATA")
         if code < 400 and code != 354:
             raise smtplib.SMTPDataError(code, text)  # 250 before the message accepts nothing
         if code != 354:
             return code, text.decode("utf-8", "replace")
-        if self._buffer:  # an answer to a message that was not said yet
+        if self._unread:  # an answer to a message that was not said yet
             raise smtplib.SMTPDataError(code, text)
-        # RFC 5321 section 4.5.2: a line that begins with a dot gets a second one.
-        stuffed = data.replace(b"\n.", b"\n..")
-        stuffed = b"." + stuffed if stuffed[:1] == b"." else stuffed
-        self.transcript.add("*", f"the message: {len(data):,} octets")
+        self.transcript.add("*", f"the message: {terms.size:,} octets")
         with self._hiding():
-            self.send(stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+            self.send(terms.body)
         try:
             code, text = self.getreply()
         except smtplib.SMTPServerDisconnected as error:
@@ -234,7 +229,7 @@ class Client(smtplib.SMTP):
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("please run connect() first")
         sock, self.sock = self.sock, None
-        return sock, bytes(self._buffer)
+        return sock, self._unread
 
     def leave(self) -> None:
         """Say goodbye and close; a server that has hung up already is no matter."""
@@ -254,12 +249,10 @@ class Client(smtplib.SMTP):
         code, text = self.docmd("STARTTLS")
         if code != 220:
             raise smtplib.SMTPResponseException(code, text)
-        if self._buffer:
+        if early := self._unread:
             # Whoever stands between could have put it there; it must not count as said under TLS.
-            self.transcript.add(
-                "*", f"dropped {len(self._buffer)} octets that came before encryption"
-            )
-            self._buffer.clear()
+            self.transcript.add("*", f"dropped {len(early)} octets that came before encryption")
+            self._replies, self._lines = Replies(), deque()
         self._encrypt()
         self.helo_resp = self.ehlo_resp = None
         self.esmtp_features, self.does_esmtp = {}, False
@@ -315,33 +308,33 @@ class Client(smtplib.SMTP):
         super().putcmd(cmd.upper() if cmd.isalpha() else cmd, args)
 
     def getreply(self) -> tuple[int, bytes]:
-        lines: list[bytes] = []
-        total = 0
-        while True:
-            line = self._read_line()
-            total += len(line)
-            self.transcript.add("S", line.decode("utf-8", "replace").rstrip("\r\n"))
-            code = _CODE.match(line)
-            if code is None:
-                self.close()
-                if self.transcript.stage == "greeting":
-                    raise smtplib.SMTPConnectError(-1, line.strip())
-                said = self._mask(line.decode("utf-8", "replace").strip())[:80]
-                raise smtplib.SMTPServerDisconnected(
-                    f"Connection unexpectedly closed: no reply code in {said!r}"
-                )
-            if total > _MAX_REPLY or len(lines) >= _MAX_LINES:
-                self.close()
-                raise smtplib.SMTPResponseException(500, "Line too long.")
-            lines.append(line[4:].strip())
-            if line[3:4] != b"-":
-                return int(code[0]), b"\n".join(lines)
+        try:
+            while True:
+                line = self._read_line()
+                self.transcript.add("S", line.decode("utf-8", "replace").rstrip("\r"))
+                if (reply := self._replies.take(line)) is not None:
+                    code, said = reply
+                    return code, b"\n".join(one[4:].strip() for one in said.split(b"\n"))
+        except EndlessReplyError:
+            self.close()
+            raise smtplib.SMTPResponseException(500, "Line too long.") from None
+        except NoReplyError:
+            self.close()
+            if self.transcript.stage == "greeting":
+                raise smtplib.SMTPConnectError(-1, line.strip()) from None
+            said_instead = self._mask(line.decode("utf-8", "replace").strip())[:80]
+            raise smtplib.SMTPServerDisconnected(
+                f"Connection unexpectedly closed: no reply code in {said_instead!r}"
+            ) from None
+
+    @property
+    def _unread(self) -> bytes:
+        """What came and was not used."""
+        return b"\n".join([*self._lines, self._replies.rest])
 
     def _read_line(self) -> bytes:
-        while (end := self._buffer.find(b"\n") + 1) == 0:
-            if len(self._buffer) > _MAX_LINE:
-                self.close()
-                raise smtplib.SMTPResponseException(500, "Line too long.")
+        while not self._lines:
+            self._replies.check()
             if self.sock is None:
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
             try:
@@ -352,10 +345,8 @@ class Client(smtplib.SMTP):
             if not piece:
                 self.close()
                 raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
-            self._buffer += piece
-        line = bytes(self._buffer[:end])
-        del self._buffer[:end]
-        return line
+            self._lines.extend(self._replies.split(piece))
+        return self._lines.popleft()
 
     def _lost(self, error: OSError) -> smtplib.SMTPServerDisconnected:
         self.close()

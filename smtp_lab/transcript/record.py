@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from smtp_lab.transcript.explain import explain
 from smtp_lab.transcript.html import as_html
 from smtp_lab.transcript.line import REPLY, Direction, Line, printable
 from smtp_lab.transcript.mask import MASK, Mask
+from smtp_lab.transcript.meanings import explain
 from smtp_lab.transcript.waterfall import Waterfall
 
 if TYPE_CHECKING:

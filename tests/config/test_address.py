@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtp_lab.config.address import check_address, check_addresses, parse_addresses, parse_sender
+from smtp_lab.config.address import (
+    _PLAIN,
+    _is_plain,
+    _why_not,
+    check_address,
+    check_addresses,
+    parse_addresses,
+    parse_sender,
+)
 from smtp_lab.errors import InputError
 
 GOOD = [
@@ -226,7 +234,7 @@ def test_addresses_are_listed_once_each_in_order(to, addresses):
         (["a@example.com", ""], ["is empty"]),
         (["a@example.com\r\nb@example.com"], ["control character"]),
         ([None, "a@example.com", float("nan")], ["NoneType", "float"]),
-        (b"a@example.com", ["int"]),
+        (b"a@example.com", ["is a bytes, not a text"]),
     ],
 )
 def test_every_bad_address_is_named(to, bad):
@@ -273,3 +281,40 @@ def test_a_second_address_is_no_name(text):
 def test_words_may_be_bare_or_in_quotes(text, name):
     """A phrase of RFC 5322 section 3.2.5."""
     assert parse_sender(text).display_name == name
+
+
+PIECES = st.lists(
+    st.sampled_from([*"aZ09.-_+@", "ann", "example", "xn--", ".com", "x" * 62]), max_size=9
+)
+
+
+class TestShortWays:
+    @given(PIECES.map("".join) | st.from_regex(_PLAIN, fullmatch=True))
+    def test_what_is_taken_at_a_glance_is_an_address(self, text):
+        """The pattern for plain addresses lets nothing through that email-validator refuses."""
+        if _is_plain(text):
+            assert _why_not(text) == ""
+            assert parse_sender(text).addr_spec == text
+            assert check_addresses([text, text]) == (text,)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            " " * 300_000 + "x",
+            "a" + " " * 300_000 + "b",
+            "@" * 300_000,
+            "<" * 300_000,
+            '"' * 300_001,
+        ],
+    )
+    def test_long_text_is_refused_at_once(self, text):
+        """Nothing is read again and again that is too long for a line of mail."""
+        for refuse in (check_address, check_addresses, parse_sender):
+            with pytest.raises(InputError) as error:
+                refuse(text)
+            assert len(str(error.value)) < 200
+
+    def test_a_name_of_999_characters_is_read(self):
+        """The bound is the length of a line."""
+        name = "x" * (1_000 - len(" <a@example.com>"))
+        assert parse_sender(f"{name} <a@example.com>").display_name == name

@@ -111,7 +111,7 @@ class TestWinning:
 
     def test_what_is_ours_otherwise_is_left_alone(self, book):
         """Settings that are no part of a book, and other programs' variables, change nothing."""
-        opened = book(SMTP_LAB_NO_SKIP="1", SMTP_LAB_SECRETS_FILE="", OTHER__PROFILES__X="1")
+        opened = book(SMTP_LAB_LOCKED="0", SMTP_LAB_SECRETS_FILE="", OTHER__PROFILES__X="1")
         assert list(opened) == ["lab", "team", "Other"]
 
 
@@ -312,6 +312,55 @@ class TestReadOnly:
         opened = book(SMTP_LAB_LOCKED=value)
         assert not opened.locked
         opened.default = "Other"
+
+
+class TestNamedByTheEnvironment:
+    """A profile that a variable sends mail through."""
+
+    @pytest.mark.parametrize("variable", ["SMTP_LAB_DEFAULT", "SMTP_LAB_ACTIVITIES__REPORT"])
+    def test_it_is_neither_deleted_nor_renamed(self, book, variable):
+        """The sentence names the variable; nothing is changed."""
+        opened = book(**{variable: "team"})
+        for change in (
+            lambda: opened.delete("team", next_default="Other"),
+            lambda: opened.rename("team", "crew"),
+        ):
+            assert refused(change) == (
+                f"profile: team is named by {variable}; name another one there first."
+            )
+        assert opened.path.read_text(encoding="utf-8") == BOOK
+
+    def test_others_are(self, book):
+        """A variable that names another profile is no matter."""
+        opened = book(SMTP_LAB_DEFAULT="team")
+        assert opened.delete("Other").startswith("Deleted Other")
+
+
+class TestUnknownVariables:
+    """A variable that begins as ours do, and is none of them."""
+
+    @pytest.mark.parametrize(
+        ("variable", "fix"),
+        [
+            ("SMTP_LAB_CONFG", "did you mean SMTP_LAB_CONFIG?"),
+            ("SMTP_LAB_LOCK", "did you mean SMTP_LAB_LOCKED?"),
+            ("SMTP_LAB_SECRET_FILE", "did you mean SMTP_LAB_SECRETS_FILE?"),
+            ("SMTP_LAB_XYZ", "known are config, data, locked, secrets_file, activities, builtin"),
+        ],
+    )
+    def test_a_warning_says_what_may_be_meant(self, book, variable, fix):
+        """It is used all the same: the variable may be another program's. Its value is not shown."""
+        with pytest.warns(UserWarning, match=f"^{variable}: is not a known setting; ") as warned:
+            assert "team" in book(**{variable: "hunter2"})
+        (message,) = [str(one.message) for one in warned]
+        assert fix in message
+        assert "hunter2" not in message
+
+    def test_known_ones_are_not_warned_of(self, book, tmp_path, recwarn):
+        """Each that the page on settings names is known."""
+        secrets = str(tmp_path / "secrets.json")
+        book(SMTP_LAB_LOCKED="0", SMTP_LAB_SECRETS_FILE=secrets, SMTP_LAB_BUILTIN="true")
+        assert [str(one.message) for one in recwarn] == []
 
 
 class TestBuiltinOff:

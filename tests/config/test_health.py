@@ -51,6 +51,10 @@ def test_a_failed_test_is_a_warning_mark(book):
 
 def test_a_test_that_went_well_takes_the_mark_away(book):
     """Only the last test counts."""
+    book.record_test("team", ok=None, diagnosis="answer_lost", sentence="It may have arrived.")
+    health = book.health("team")
+    assert (health.ok, health.warning) == (None, True)
+    assert str(health) == f"not known at {health.tested_at}: It may have arrived."
     book.record_test("team", ok=False, diagnosis="auth.wrong")
     book.record_test("team", ok=True, sentence="Accepted.")
     health = book.health("team")

@@ -1139,3 +1139,29 @@ def test_pydantic_s_own_copy_forgets_too():
     assert connection.model_copy(update={"host": "other.example.com"}).secrets == {}
     with pytest.raises(InputError, match="is not a profile name"):
         profile().model_copy(update={"name": "x y!"})
+
+
+def test_undoing_leaves_alone_what_another_process_has_kept(tmp_path):
+    """A save that fails takes back its own secret, and not one that came meanwhile."""
+    path = tmp_path / "secrets.json"
+    mine, other = SecretStore(file=path), SecretStore(file=path)
+    mine.put("team", "h:1", Secret("before"))
+
+    def fail(*acts):
+        with mine.undone_on_error("team"):
+            for act in acts:
+                act()
+            raise RuntimeError
+
+    def put(store, text):
+        return lambda: store.put("team", "h:1", Secret(text))
+
+    for acts, left in (
+        ((put(mine, "mine"), put(other, "theirs")), "theirs"),
+        ((put(mine, "mine"),), "theirs"),
+        ((lambda: mine.forget("team"),), "theirs"),
+        ((lambda: mine.forget("team"), put(other, "new")), "new"),
+    ):
+        with pytest.raises(RuntimeError):
+            fail(*acts)
+        assert other.get("team", "h:1").reveal() == left

@@ -401,7 +401,7 @@ def test_a_bad_key_is_not_quoted():
 
 def test_the_file_of_tokens_in_an_error(monkeypatch):
     """What cannot be read of the file is not quoted."""
-    from smtp_lab.deliver.oauth.kept import Tokens
+    from smtp_lab.config.tokens import Tokens
 
     with TokenEndpoint((200, TOKENS)) as endpoint:
         profile = application(587, endpoint)

@@ -356,6 +356,25 @@ class TestSending:
         assert not checkup.sent
         assert checkup["data"].diagnosis.raw == "554 5.7.1 Spam message rejected"
 
+    def test_an_answer_that_is_lost_is_not_known(self):
+        """Where the whole mail left and no answer came, nobody says that it failed, or did not."""
+        with Server(polite(replies={".": None})) as server:
+            book = lab.ProfileBook.open()
+            book.save(profile(server, security="none", login=False))
+            checkup = lab.doctor("ann", to=TO, send=True)
+        assert (checkup.unknown, checkup.sent, checkup.ok) == (True, False, False)
+        assert checkup.sentence.startswith("Whether the test mail was accepted is not known. ")
+        assert checkup.to_dict()["unknown"] is True
+        assert "is not known" in checkup._repr_html_()
+        health = book.health("ann")
+        assert (health.ok, health.warning) == (None, True)
+        assert str(health).startswith("not known at ")
+        with Server(polite(replies={".": None})) as server:
+            book.save(profile(server, security="none", login=False))
+            assert lab.send_test("ann", to=TO, book=book).unknown
+        assert book.health("ann").ok is None
+        assert book.health("ann").tested_at
+
     def test_health_is_about_test_mails(self, sink):
         """A checkup leaves the health alone; a test mail is noted as send_test would."""
         book = lab.ProfileBook.open()

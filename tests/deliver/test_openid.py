@@ -289,7 +289,7 @@ class TestPage:
 
     def test_a_login_that_was_revoked(self, provider, mail):
         """When the refresh token is refused, that is diagnosed once, and then a login is asked for."""
-        from smtp_lab.deliver.oauth.kept import Tokens
+        from smtp_lab.config.tokens import Tokens
         from smtp_lab.deliver.oauth.request import TokenRequest
 
         profile = by_page(mail, provider)
@@ -361,7 +361,7 @@ class TestDevice:
 class TestRefresh:
     def test_a_refresh_token_that_was_given(self, provider, mail):
         """A profile with a refresh token needs nobody; the provider changes it, and it is kept."""
-        from smtp_lab.deliver.oauth.kept import Tokens
+        from smtp_lab.config.tokens import Tokens
         from smtp_lab.deliver.oauth.request import TokenRequest
 
         first = by_page(mail, provider)

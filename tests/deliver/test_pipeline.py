@@ -14,7 +14,7 @@ from smtp_lab.deliver.pipeline import Pipeline, Transaction
 def transaction(number, *names):
     to = tuple(f"{name}@example.org" for name in names or ("bob",))
     commands = [b"MAIL FROM:<a@example.com>\r\n", *(b"RCPT TO:<%s>\r\n" % t.encode() for t in to)]
-    return Transaction(number, to, commands, b"body %d\r\n.\r\n" % number)
+    return Transaction(number, to, commands, b"body %d\r\n.\r\n" % number, 8)
 
 
 def machine(*transactions, grouped=True):

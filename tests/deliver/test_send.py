@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -111,6 +112,16 @@ class TestDelivery:
         delivery = lab.send_test(sink.profile(sender="Ann <ann@example.com>"))
         assert [r.address for r in delivery.recipients] == ["ann@example.com"]
         assert sink.inbox[-1].rcpt_to == ("ann@example.com",)
+
+    def test_the_test_mail_says_which_way_it_took(self, sink):
+        """Profile, host, port, security, login and time stand in its subject and in both bodies."""
+        account = sink.profile("ann", sender="Ann <ann@example.com>")
+        assert lab.send_test(account, to=TO).ok
+        captured = sink.inbox[-1]
+        said = ("ann", "127.0.0.1", str(sink.port), "starttls", account.username, "auto", " UTC")
+        for text in (captured.subject, captured.text, captured.html):
+            assert [word for word in said if word not in text] == []
+            assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", text)
 
     def test_html_is_escaped(self):
         """Neither a server's words nor a name can put markup into the page."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import socket
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -23,11 +24,11 @@ from smtp_lab.deliver.terms import TooBigError, agree
 TO = "bob@example.org"
 
 
-def a_message(text="hi\n", **headers):
+def a_message(text="hi\n", cte=None, **headers):
     message = EmailMessage()
     for name, value in ({"To": TO, "Subject": "x"} | headers).items():
         message[name] = value
-    message.set_content(text)
+    message.set_content(text, cte=cte)
     return message
 
 
@@ -78,6 +79,21 @@ class TestSize:
         assert agree(outgoing, {"size": text}).for_mail == ("SIZE=0",)
 
 
+class TestOutgoing:
+    @pytest.mark.parametrize("raw", [b"a\n", b"a\r", b"a\r\n.\n", b"\r\r\n"])
+    def test_a_message_with_a_lone_line_end_is_none(self, raw):
+        """Also made by hand a message cannot hold what some servers take for its end."""
+        with pytest.raises(InputError, match="lone CR or LF"):
+            Outgoing("a@example.com", (TO,), raw, "<1@example.com>")
+
+    @pytest.mark.parametrize("bad", ["a@example.com>\r\nRSET", "a\0@example.com", "a\n"])
+    def test_an_address_cannot_end_a_command(self, bad):
+        """Neither the sender nor a recipient made by hand can."""
+        for sender, to in ((bad, (TO,)), ("a@example.com", (TO, bad))):
+            with pytest.raises(InputError, match="control character"):
+                Outgoing(sender, to, b"hi\r\n", "<1@example.com>")
+
+
 class TestEightBit:
     def test_a_server_with_8bitmime_gets_the_octets(self):
         """The body goes as it is, and MAIL says so."""
@@ -122,6 +138,79 @@ class TestEightBit:
         before, after = (message_from_bytes(r, policy=default) for r in (raw, seven))
         assert after.get_content() == before.get_content()
         assert after["Subject"] == "one"
+
+    @pytest.mark.parametrize("where", ["inside", "deep inside"])
+    def test_a_mail_in_a_mail_is_encoded_inside(self, where):
+        """What holds a message is never encoded itself (RFC 2046 section 5.2.1), its parts are."""
+        inner = a_message("Grüße\n", Subject="inner", From="eve@example.com")
+        message = a_message("hi\n")
+        message.add_attachment(inner)
+        if where == "deep inside":
+            inner, message = message, a_message("Grüße, 東京 und so weiter\n")
+            message.add_attachment(inner)
+        outgoing = lab.prepare(message, profile(1, login=False))
+        assert b"Content-Transfer-Encoding: 8bit" in outgoing.raw
+        made = agree(outgoing, {}).outgoing.raw
+        assert made.isascii()
+        after = message_from_bytes(made, policy=default)
+        for part in after.walk():
+            how = str(part["Content-Transfer-Encoding"] or "7bit").lower()
+            assert how == "7bit" if part.is_multipart() else how != "8bit"
+        assert _texts(after) == _texts(message_from_bytes(outgoing.raw, policy=default))
+
+    def test_what_is_signed_is_not_touched(self):
+        """A signature over eight bits would no longer hold; that is refused, in ASCII it is sent."""
+        for text, fine in (("Grüße", False), ("hi", True)):
+            message = a_message(f"{text}\n", cte="8bit")
+            message.make_mixed()
+            message.attach(MIMEApplication(b"signature", "pgp-signature"))
+            message.replace_header("Content-Type", 'multipart/signed; boundary="edge"')
+            outgoing = lab.prepare(message, profile(1, login=False))
+            if fine:
+                assert agree(outgoing, {}).outgoing is outgoing
+                continue
+            with pytest.raises(smtplib.SMTPNotSupportedError, match="8BITMIME"):
+                agree(outgoing, {})
+
+    @pytest.mark.parametrize("raw", [b"a\r\nX: \xc3\xbc\r\n\r\nhi\r\n", b"\xff\r\n\r\nhi\r\n"])
+    def test_what_cannot_be_read_is_refused(self, raw):
+        """Octets that are no mail stay here."""
+        with pytest.raises(smtplib.SMTPNotSupportedError):
+            agree(Outgoing("a@example.com", (TO,), raw, "<1@example.com>"), {})
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(["plain", "html", "octet-stream"]), st.binary(max_size=40)),
+            min_size=1,
+            max_size=3,
+        ),
+        st.sampled_from(["mixed", "digest", "alternative"]),
+    )
+    def test_any_parts_survive(self, parts, kind):
+        """Every part says the same octets before and after; nothing but the encoding changes."""
+        lines = [b"Subject: x\r\nContent-Type: multipart/%s; boundary=edge\r\n" % kind.encode()]
+        lines.append(b"Content-Transfer-Encoding: 8bit\r\n\r\n--edge\r\n")
+        said = []
+        for sub, data in parts:
+            main = b"text" if sub in ("plain", "html") else b"application"
+            clean = data.replace(b"\r", b"").replace(b"\n", b"\r\n")
+            said += [
+                b"Content-Type: %s/%s; charset=utf-8\r\n" % (main, sub.encode())
+                + b"Content-Transfer-Encoding: 8bit\r\n\r\n"
+                + clean
+            ]
+        raw = b"".join(lines) + b"\r\n--edge\r\n".join(said) + b"\r\n--edge--\r\n"
+        seven = agree(Outgoing("a@example.com", (TO,), raw, "<1@example.com>"), {}).outgoing.raw
+        assert seven.isascii()
+        before, after = (
+            [
+                p.get_payload(decode=True)
+                for p in message_from_bytes(r).walk()
+                if not p.is_multipart()
+            ]
+            for r in (raw, seven)
+        )
+        assert [one.rstrip(b"\r\n") for one in after] == [one.rstrip(b"\r\n") for one in before]
 
     def test_headers_beyond_ascii_are_refused_in_a_sentence(self):
         """What cannot be written in seven bits is not sent in eight."""

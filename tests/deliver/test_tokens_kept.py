@@ -16,8 +16,8 @@ from deliver.tokens import GOOD, TOKEN, Bearer, TokenEndpoint, account, jwt, tak
 
 import smtp_lab as lab
 from smtp_lab.config.secrets import Secret
+from smtp_lab.config.tokens import Kept, Tokens
 from smtp_lab.deliver import access_token
-from smtp_lab.deliver.oauth.kept import Kept, Tokens
 from smtp_lab.deliver.oauth.request import TokenRequest
 
 TO = "bob@example.org"
@@ -254,6 +254,70 @@ class TestLogOut:
         """An unknown name is named."""
         with pytest.raises(lab.InputError, match="nobody"):
             lab.log_out("nobody")
+
+
+class TestWithTheBook:
+    """A profile in a book, a token kept for it, and what becomes of the token."""
+
+    @pytest.fixture
+    def endpoint(self):
+        with TokenEndpoint() as running:
+            yield running
+
+    @pytest.fixture
+    def book(self, server, endpoint):
+        book = lab.ProfileBook.open()
+        book.save(account(server, endpoint.url))
+        access_token(book["ann"])
+        assert kept() == ["ann"]
+        return book
+
+    def test_deleting_drops_them(self, book):
+        """Of a profile that is gone no token is left."""
+        assert book.delete("ann").startswith("Deleted ann with its secrets, for good.")
+        assert kept() == []
+
+    def test_renaming_does_not_hand_them_on(self, book):
+        """Under another name the account logs in again."""
+        book.rename("ann", "team")
+        assert kept() == []
+
+    def test_a_copy_has_none(self, book, endpoint):
+        """A copy that gets the very same secret gets no token with it."""
+        copy = book.duplicate("ann", secret=book["ann"].secrets["client_secret"])
+        assert kept() == ["ann"]
+        access_token(copy)
+        assert len(endpoint.asked) == 2
+        assert kept() == ["ann", "ann_copied"]
+
+    def test_going_elsewhere_drops_them(self, book):
+        """When the secrets of a profile are bound to another place, its tokens go with them."""
+        profile = book["ann"]
+        auth = profile.connection.auth.replace(client_id="other")
+        book.save(profile.replace(connection=profile.connection.replace(auth=auth)))
+        assert kept() == []
+
+    def test_other_profiles_keep_theirs(self, book, server, endpoint):
+        """Only the tokens of the profile that goes are dropped."""
+        book.save(account(server, endpoint.url).replace(name="bob"))
+        access_token(book["bob"])
+        book.delete("ann", next_default="bob")
+        assert kept() == ["bob"]
+
+    def test_what_cannot_be_dropped_is_told(self, book):
+        """A file that others can read is not written; the sentence says what is left."""
+        Tokens().path.chmod(0o644)
+        said = book.delete("ann")
+        assert "Its tokens are still kept: SMTP_LAB_DATA:" in said
+        assert "ann" not in book
+
+
+def kept():
+    """Names of the profiles that tokens are kept for."""
+    path = Tokens().path
+    return (
+        sorted(json.loads(key)[0] for key in json.loads(path.read_bytes())) if path.exists() else []
+    )
 
 
 def test_a_bare_answer_is_enough(server):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def simply(wire: bytes):
 
 def pieces(wire: bytes, cuts: list[int]) -> list[bytes]:
     at = [0, *sorted({c % (len(wire) + 1) for c in cuts}), len(wire)]
-    return [wire[a:b] for a, b in zip(at, at[1:], strict=False) if a < b]
+    return [wire[a:b] for a, b in itertools.pairwise(at) if a < b]
 
 
 @given(st.lists(BITS, max_size=25).map(b"".join), st.lists(st.integers(0, 10**6), max_size=20))

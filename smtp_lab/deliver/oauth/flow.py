@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from smtp_lab.config.tokens import Kept
     from smtp_lab.deliver.oauth.http import Http  # it loads requests
-    from smtp_lab.deliver.oauth.kept import Kept
 
 __all__ = ("CodeFlow", "DeviceFlow")
 

@@ -9,11 +9,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from smtp_lab.config import Profile
+from smtp_lab.config.tokens import Kept, Tokens
+from smtp_lab.deliver.arguments import check_flag, check_kind
 from smtp_lab.deliver.diagnosis import diagnose
 from smtp_lab.deliver.hush import hushed
-from smtp_lab.deliver.oauth.kept import Kept, Tokens
 from smtp_lab.deliver.oauth.request import TokenRequest
-from smtp_lab.deliver.oauth.token import AccessToken
+from smtp_lab.deliver.oauth.token import AccessToken, token_of
 from smtp_lab.errors import InputError, TokenError
 from smtp_lab.transcript import Transcript
 
@@ -39,16 +40,19 @@ def access_token(
         InputError: Something is missing, or a person must log in first (`log_in`).
         TokenError: None was given; its `diagnosis` says why.
     """
+    check_kind("profile", profile, Profile, "give a smtp_lab.Profile", none=False)
+    check_flag("refresh", refresh)
+    check_kind("transcript", transcript, Transcript, "give a Transcript, or leave it out")
     asked = TokenRequest.of(profile)
     transcript = Transcript() if transcript is None else transcript
     transcript.stage = "oauth"
     tokens = Tokens()
     before = _of(asked, tokens)
-    if before and not refresh and before.token.fresh:
+    if before and not refresh and token_of(before).fresh:
         return _told(before, transcript, kept_before=True)
     with tokens.held():
         kept = _of(asked, tokens)
-        if kept and kept != before and kept.token.fresh:  # somebody was quicker
+        if kept and kept != before and token_of(kept).fresh:  # somebody was quicker
             return _told(kept, transcript, kept_before=True)
         if asked.interactive and not _of_use(kept):
             raise _nobody_logged_in(asked, expired=kept is not None)
@@ -153,11 +157,11 @@ def _of(asked: TokenRequest, tokens: Tokens) -> Kept | None:
 
 
 def _of_use(kept: Kept | None) -> bool:
-    return kept is not None and (kept.renewable or not kept.token.expired)
+    return kept is not None and (kept.renewable or not token_of(kept).expired)
 
 
 def _told(kept: Kept, transcript: Transcript, *, kept_before: bool) -> AccessToken:
-    token = kept.token
+    token = token_of(kept)
     what = "using the token that is kept" if kept_before else "got a token"
     transcript.add("*", f"{what} ({token.claims})")
     return token

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msal
 
 from smtp_lab.config.secrets import Secret
+from smtp_lab.config.tokens import Kept
 from smtp_lab.deliver.oauth.flow import CodeFlow, DeviceFlow
 from smtp_lab.deliver.oauth.http import Http, NoAnswerError
-from smtp_lab.deliver.oauth.kept import Kept
 from smtp_lab.deliver.oauth.request import TokenRequest
 
 if TYPE_CHECKING:

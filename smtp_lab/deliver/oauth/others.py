@@ -18,9 +18,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from smtp_lab.config.secrets import Secret
+from smtp_lab.config.tokens import Kept
 from smtp_lab.deliver.oauth.flow import CodeFlow, DeviceFlow
 from smtp_lab.deliver.oauth.http import Http, NoAnswerError
-from smtp_lab.deliver.oauth.kept import Kept
 from smtp_lab.deliver.oauth.request import TokenRequest
 from smtp_lab.errors import InputError
 

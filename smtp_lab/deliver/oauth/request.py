@@ -135,7 +135,8 @@ class TokenRequest:
     @property
     def key(self) -> str:
         """Under which name its tokens are kept."""
-        return json.dumps([self.binding, self.user, self.grant, *sorted(self.scopes)])
+        start = [self.profile.lower(), self.binding, self.user, self.grant]
+        return json.dumps([*start, *sorted(self.scopes)])
 
     @property
     def given(self) -> str:

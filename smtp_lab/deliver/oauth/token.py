@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from smtp_lab.config.secrets import Secret
+from smtp_lab.config.tokens import Kept
 from smtp_lab.show import facts_table
 from smtp_lab.transcript import printable
 
-__all__ = ("AccessToken", "TokenClaims")
+__all__ = ("AccessToken", "TokenClaims", "token_of")
 
 _EARLY = timedelta(minutes=5)  # a token this near its end is renewed first
 _MOST = 64  # of the values in a list, so that a hostile token stays readable
@@ -172,3 +173,8 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _words(value: object) -> tuple[str, ...]:
     return _texts(value.split() if isinstance(value, str) else value)
+
+
+def token_of(kept: Kept) -> AccessToken:
+    """The access token among what is *kept*."""
+    return AccessToken.of(kept.value, scope=kept.scope, expires_at=moment(kept.expires_at))

@@ -120,7 +120,8 @@ def send_test(
     account.book.throttle.take("test", account.profile)
     delivery = _deliver(outgoing, account, refresh=True)
     found = delivery.diagnosis.id if delivery.diagnosis else ""
-    note_test(account, ok=delivery.ok, diagnosis=found, sentence=delivery.sentence)
+    ok = None if delivery.unknown else delivery.ok
+    note_test(account, ok=ok, diagnosis=found, sentence=delivery.sentence)
     return delivery
 
 
@@ -177,7 +178,7 @@ def _described(account: Account) -> dict[str, Any]:
     }
 
 
-def note_test(account: Account, *, ok: bool, diagnosis: str, sentence: str) -> None:
+def note_test(account: Account, *, ok: bool | None, diagnosis: str, sentence: str) -> None:
     """Note what became of a test mail, where the profile stands in the book."""
     name = account.profile.name
     if name == LAB or not account.in_book:

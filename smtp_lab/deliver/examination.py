@@ -15,13 +15,14 @@ from smtp_lab.config import GraphConnection, Profile, ProfileBook
 from smtp_lab.config.address import check_addresses
 from smtp_lab.config.catalogue import provider_at
 from smtp_lab.deliver.account import Account, find_profile
+from smtp_lab.deliver.arguments import check_flag, check_resolver
 from smtp_lab.deliver.checkup import Checkup
 from smtp_lab.deliver.dialogue import Entry, log_in, mask_of
 from smtp_lab.deliver.dns_checks import Names, domain_stages
 from smtp_lab.deliver.graph_stages import on_graph
 from smtp_lab.deliver.hush import hushed
 from smtp_lab.deliver.other_ways import with_others
-from smtp_lab.deliver.send import make_test, note_test
+from smtp_lab.deliver.sending import make_test, note_test
 from smtp_lab.deliver.stages import STAGES, Round
 from smtp_lab.deliver.wire import Client
 from smtp_lab.errors import InputError
@@ -72,6 +73,9 @@ def doctor(  # noqa: PLR0913  # all but the first by name
         InputError: The profile or an argument cannot be used, policy forbids it, or there were too
             many tests; no connection was opened.
     """
+    for name, flag in (("send", send), ("others", others), ("dns", dns)):
+        check_flag(name, flag)
+    check_resolver(resolver)
     last = _stage_named(until, send=send)
     chosen, book = find_profile(profile, book=book)
     names = _names(chosen, dkim_selector, dns=dns)
@@ -147,5 +151,6 @@ def _on_smtp(
     if send:
         failed = checkup.failed
         found = failed.diagnosis.id if failed and failed.diagnosis else ""
-        note_test(account, ok=checkup.ok, diagnosis=found, sentence=checkup.sentence)
+        ok = None if checkup.unknown else checkup.ok
+        note_test(account, ok=ok, diagnosis=found, sentence=checkup.sentence)
     return checkup

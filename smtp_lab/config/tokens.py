@@ -1,4 +1,8 @@
-"""Tokens that are kept: in one file that only its owner can read, or in memory."""
+"""Tokens that are kept for profiles: in one file that only its owner can read, or in memory.
+
+They belong to one profile and to where its secrets may be sent. A copy, or the profile under
+another name, has none.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,9 @@ from typing import Any
 
 from smtp_lab.config.paths import data_dir, one_writer, write_private
 from smtp_lab.config.secrets import Secret
-from smtp_lab.deliver.oauth.token import AccessToken, moment
 from smtp_lab.errors import InputError
 
-__all__ = ("Kept", "Tokens")
+__all__ = ("Kept", "Tokens", "dropped_tokens")
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,6 @@ class Kept:
     def renewable(self) -> bool:
         """Whether a new token can be had without anybody."""
         return bool(self.refresh or self.msal)
-
-    @property
-    def token(self) -> AccessToken:
-        """The access token."""
-        return AccessToken.of(self.value, scope=self.scope, expires_at=moment(self.expires_at))
 
 
 class Tokens:
@@ -103,11 +101,17 @@ class Tokens:
             self._memory[key] = kept
         return reason if kept else ""
 
-    def forget(self, binding: str, user: str) -> None:
-        """Drop all that is kept for *user* with *binding*; call it while it is `held`."""
-        for key in {*self._read(), *self._memory}:
-            if json.loads(key)[:2] == [binding, user]:
-                self.keep(key, None)
+    def forget(self, profile: str, binding: str, user: str | None = None) -> None:
+        """Drop what is kept for the profile of that name with *binding*, of one *user* or of all.
+
+        Raises:
+            InputError: Others can read the file, or it cannot be read.
+        """
+        wanted = [profile.lower(), binding, *([user] if user is not None else [])]
+        with self.held():
+            for key in {*self._read(), *self._memory}:
+                if json.loads(key)[: len(wanted)] == wanted:
+                    self.keep(key, None)
 
     def clear(self) -> None:
         """Drop everything, whatever state the file is in.
@@ -145,6 +149,15 @@ class Tokens:
         with suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
             return {key: _of(said) for key, said in json.loads(self.path.read_bytes()).items()}
         raise _bad(f"{self.path} holds no tokens of smtp_lab", self.path)
+
+
+def dropped_tokens(profile: str, binding: str) -> str:
+    """Drop the tokens of a profile; why that could not be done, in a sentence, or nothing."""
+    try:
+        Tokens().forget(profile, binding)
+    except InputError as error:
+        return f" Its tokens are still kept: {error}"
+    return ""
 
 
 _LOCK = threading.RLock()
