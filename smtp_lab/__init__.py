@@ -87,6 +87,9 @@ if TYPE_CHECKING:
     from smtp_lab.widgets import ComposePanel as ComposePanel
     from smtp_lab.widgets import InboxList as InboxList
     from smtp_lab.widgets import ProfileForm as ProfileForm
+    from smtp_lab.widgets import ProfilesPanel as ProfilesPanel
+    from smtp_lab.widgets import SendTestPanel as SendTestPanel
+    from smtp_lab.widgets import app as app
 
 _HOMES = {
     "archive": ("Retention",),
@@ -151,7 +154,15 @@ _HOMES = {
     "releasing": ("release",),
     "sink": ("Limits", "Login", "Rule", "Sink"),
     "transcript": ("Transcript",),
-    "widgets": ("BatchPanel", "ComposePanel", "InboxList", "ProfileForm"),
+    "widgets": (
+        "BatchPanel",
+        "ComposePanel",
+        "InboxList",
+        "ProfileForm",
+        "ProfilesPanel",
+        "SendTestPanel",
+        "app",
+    ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

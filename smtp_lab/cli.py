@@ -80,6 +80,8 @@ def lab(notebook: Path | None, port: int, *, no_browser: bool) -> None:
     root, path = _address_of(notebook)
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
     command += [f"--LabApp.default_url=/lab/tree/{quote(path)}"]
+    # JupyterLab's question whether it may fetch news stands before what somebody came for.
+    command += ["--LabApp.news_url=None"]
     command += ["--no-browser"] * no_browser
     # In a container one is often root; Jupyter then asks to be told that this is meant.
     command += ["--allow-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)

@@ -37,6 +37,7 @@ This page is made from the models; `python tests/settings_docs.py` renews it.
 |---|---|
 | `SMTP_LAB_CONFIG` | the profile book; by default the nearest `smtp_lab.toml` in the working folder or above it, else the one in the user's config folder |
 | `SMTP_LAB_DATA` | the folder for captured mail, the lab CA, tokens and the throttle; by default the user's data folder |
+| `SMTP_LAB_LANGUAGE` | the language of the panels: `en`, `de` or `ja`; by default that of the locale |
 | `SMTP_LAB_LOCKED` | `1`: forms show, nothing saves |
 | `SMTP_LAB_SECRETS_FILE` | a file for secrets, readable by its owner only; by default they go to the system's keyring or stay in memory |
 

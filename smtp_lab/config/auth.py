@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from smtp_lab.config._model import Model
 from smtp_lab.config.secrets import Secret
@@ -170,8 +170,11 @@ class OAuth2(WithSecrets):
 
     @field_validator("token_url", "auth_url", "device_url", mode="before")
     @classmethod
-    def _check_url(cls, value: Any) -> Any:
+    def _check_url(cls, value: Any, info: ValidationInfo) -> Any:
         if value is None or (isinstance(value, str) and not value.strip()):
+            if info.field_name == "token_url":
+                fix = "give the provider's token endpoint, such as https://login.example.com/token"
+                raise ValueError(f"is empty; {fix}")
             return None
         return check_url(value)
 

@@ -333,6 +333,10 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         """How the profile *name* is doing."""
         return self._health.get(name)
 
+    def all_health(self) -> dict[str, Health]:
+        """How each profile is doing that was ever saved or tested, by name."""
+        return self._health.all()
+
     def record_test(
         self, name: str, *, ok: bool | None, diagnosis: str = "", sentence: str = ""
     ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from smtp_lab.config.bookfile import flag
+from smtp_lab.config.bookfile import flag, read
 from smtp_lab.config.environment import is_locked
 from smtp_lab.config.kept import KeptBook
 from smtp_lab.config.policy import Contact, Policy
@@ -63,6 +63,14 @@ class BookSettings:
     def locked(self) -> bool:
         """Whether nothing can be saved, since ``SMTP_LAB_LOCKED`` says so."""
         return is_locked()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the file says something else than when it was read: somebody else changed it."""
+        try:
+            return read(self._kept.path) != self._kept.text
+        except InputError:  # it cannot be read any more: `reload` says why
+            return True
 
     def locked_by(self, field: str) -> str | None:
         """The variable that gives *field* (such as ``profiles.team.sender``), or None.

@@ -238,25 +238,31 @@ class Checkup:
         return f"<Checkup {'ok' if self.ok else 'failed'}: {printable(self.sentence)}>"
 
     def _repr_html_(self) -> str:
-        label = f"Checkup of {self.subject}, {self.endpoint}"
-        head = "".join(
-            f'<th scope="col" style="{_CELL}">{name}</th>'
-            for name in ("stage", "result", "seconds", "what was found, and what to do")
-        )
-        rows = "".join(map(_row, self.stages))
-        talk = ""
-        if len(self.transcript):
-            talk = (
-                f"<details><summary>The dialogue</summary>{self.transcript._repr_html_()}</details>"
-            )
         colour = _COLOURS["passed" if self.ok else "failed"]
         return (
             f'<div class="smtp-lab-checkup {NO_MATH}">'
             f'<p role="status" style="border-left:4px solid {colour};padding:2px 10px;'
             f'margin:6px 0"><b aria-hidden="true">{"✔" if self.ok else "✘"}</b> '
-            f"{_html(self.sentence)}</p>"
-            f'<table aria-label="{_html(label)}" style="border-collapse:collapse;text-align:left">'
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{talk}</div>"
+            f"{_html(self.sentence)}</p>{self.stages_html()}</div>"
+        )
+
+    def stages_html(self) -> str:
+        """The stages and the dialogue as HTML, without the sentence above them."""
+        label = f"Checkup of {self.subject}, {self.endpoint}"
+        head = "".join(
+            f'<th scope="col" style="{_CELL}">{name}</th>'
+            for name in ("stage", "result", "seconds", "what was found, and what to do")
+        )
+        talk = ""
+        if len(self.transcript):
+            talk = (
+                f"<details><summary>The dialogue</summary>{self.transcript._repr_html_()}</details>"
+            )
+        return (
+            f'<table class="{NO_MATH}" aria-label="{_html(label)}" '
+            f'style="border-collapse:collapse;text-align:left">'
+            f"<thead><tr>{head}</tr></thead>"
+            f"<tbody>{''.join(map(_row, self.stages))}</tbody></table>{talk}"
         )
 
 

@@ -30,7 +30,7 @@ __all__ = ("DEPTH", "PARTS", "Part", "parse", "walk")
 PARTS = 1_000
 DEPTH = 100
 
-_LINES = 2_000_000
+_LINES = 1_000_000  # the largest mail a sink takes, all in base64, has 700,000
 _WORK = 10_000_000  # the parser holds every line against every boundary that is open
 _BOUNDARY = 256  # RFC 2046 says 70; the parser makes a regular expression of it
 _HEADERS = 10_000  # of all parts

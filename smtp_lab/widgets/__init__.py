@@ -3,7 +3,20 @@
 from smtp_lab.widgets.batch_panel import BatchPanel
 from smtp_lab.widgets.compose_panel import ComposePanel
 from smtp_lab.widgets.inbox_list import InboxList
+from smtp_lab.widgets.panels import App, app
 from smtp_lab.widgets.profile_form import ProfileForm
+from smtp_lab.widgets.profiles_panel import ProfilesPanel
 from smtp_lab.widgets.secret_box import SecretBox
+from smtp_lab.widgets.send_test_panel import SendTestPanel
 
-__all__ = ("BatchPanel", "ComposePanel", "InboxList", "ProfileForm", "SecretBox")
+__all__ = (
+    "App",
+    "BatchPanel",
+    "ComposePanel",
+    "InboxList",
+    "ProfileForm",
+    "ProfilesPanel",
+    "SecretBox",
+    "SendTestPanel",
+    "app",
+)

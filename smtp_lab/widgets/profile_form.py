@@ -1,97 +1,130 @@
-"""The form on a profile: fill in, see what is wrong beside the field, save, send a test."""
+"""The form on a profile: fill in, see what is wrong beside the field, save, test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from html import escape
+from functools import partial
 from typing import Any
 
 import ipywidgets as w
 
-from smtp_lab.config import BasicAuth, GraphConnection, OAuth2, Profile, ProfileBook
+from smtp_lab.config import Profile, ProfileBook, Provider
 from smtp_lab.config.paths import tilde
-from smtp_lab.deliver import Delivery, send_test
-from smtp_lab.errors import ConfigFileError, InputError, SmtpLabError
+from smtp_lab.deliver import Checkup, Delivery, doctor, send_test
+from smtp_lab.errors import InputError
+from smtp_lab.widgets import as_code
+from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.draft import Draft
+from smtp_lab.widgets.drafts import Drafts
+from smtp_lab.widgets.fields import FIELDS, GROUPS
+from smtp_lab.widgets.form_buttons import FormButtons
+from smtp_lab.widgets.form_head import FormHead, advice_list
+from smtp_lab.widgets.login_box import LoginBox
+from smtp_lab.widgets.outcome_view import OutcomeView
+from smtp_lab.widgets.panel import Panel, button
+from smtp_lab.widgets.provider_picker import ProviderPicker
+from smtp_lab.widgets.recipient import Recipient
+from smtp_lab.widgets.rows import Note, Row
 from smtp_lab.widgets.secret_box import SecretBox
+from smtp_lab.widgets.words import N_, _, n_
 
 __all__ = ("ProfileForm",)
 
-_SECURITY = [
-    ("STARTTLS, required", "starttls"),
-    ("TLS from the first byte", "implicit"),
-    ("STARTTLS if the server offers it", "tls-if-offered"),
-    ("none", "none"),
-]
-_LOGIN = [("user name and password", "basic"), ("no login", "none")]
-
-_PASSWORD = "connection.auth.password"  # noqa: S105  # the name of the field
-_LABELS = {
-    "name": "Profile name",
-    "sender": "Sender",
-    "reply_to": "Reply to",
-    "connection.host": "Server",
-    "connection.port": "Port",
-    "connection.security": "Security",
-    "connection.ca_file": "CA file",
-    "connection.auth": "Login",
-    "connection.auth.username": "User name",
-    _PASSWORD: "Password",
-    "to": "Send test to",
-}
-_HINTS = {
-    "sender": "Ann Example <ann@example.com>",
-    "reply_to": "empty: the sender",
-    "connection.host": "smtp.example.com",
-    "connection.ca_file": "empty: the system's authorities",
-    "to": "empty: the sender",
-}
+_FOLDED = ("security", "mail")  # parts that are shown when asked for
 
 
-class ProfileForm(w.VBox):
-    """A form on a `Profile`, with Save and Send test.
+class ProfileForm(Panel):
+    """A form on a `Profile`, with Save, Revert, Test and Doctor.
 
-    The form holds no truth of its own: `profile` is built from the fields and checked by the config
-    module whenever it is asked for.
+    The form shows a `Draft` and holds no truth of its own: `profile` is built from the fields and
+    checked by the config module whenever it is asked for. Another profile can be taken in hand at
+    any time; what was typed for the one before is still there when one comes back.
 
     Args:
         profile: What to start from; an empty form by default.
         book: Where Save writes; the default book unless given.
         to: Who gets the test mail; by default the sender.
+        desk: What it shares with other panels.
 
     Attributes:
+        draft: What stands in the form.
         delivery: What became of the last test mail, or None.
+        checkup: What the doctor found last, or None.
     """
 
+    id = "form"
+    title = N_("Profile form")
+
     def __init__(
-        self, profile: Profile | None = None, *, book: ProfileBook | None = None, to: str = ""
+        self,
+        profile: Profile | None = None,
+        *,
+        book: ProfileBook | None = None,
+        to: str = "",
+        desk: Desk | None = None,
     ) -> None:
-        self._book = book
-        # Kept as they came: fields of the profile that the form does not show.
-        self._start = profile
+        desk = desk if desk is not None else Desk(book)
+        self._says = self.make_says()
+        self.delivery: Delivery | None = None
+        self.checkup: Checkup | None = None
+        self._drafts = Drafts(desk, profile)
         self._touched: set[str] = set()
         self._replacing = ""  # a name the next Save may take from another profile
-        self.delivery: Delivery | None = None
-        self.fields = _fields()
-        self.alerts = {field: _Alert() for field in self.fields}
-        self.save_button = _button("Save", "Write the profile to the profile book")
-        self.send_button = _button("Send test", "Send a test mail with these settings", "primary")
-        self.status = w.HTML()
-        self.result = w.HTML()
-        self._fill(profile, to)
+        self._filling = False
+        self.rows = {field.key: Row(field) for field in FIELDS}
+        self.fields: dict[str, Any] = {key: row.input for key, row in self.rows.items()}
+        self.alerts: dict[str, Note] = {key: row.note for key, row in self.rows.items()}
+        self.recipient = Recipient()
+        self.fields["to"], self.alerts["to"] = self.recipient.input, self.recipient.note
+        self.recipient.input.value = to
+        self.result = OutcomeView(self.go_to, self._name_of)
+        self.login = LoginBox(self.work, self._right, self.say, self.tell_error)
+        self.guide = w.HTML()
+        self.picker = ProviderPicker(self.work, self._fill_in, self._guide, self.tell_error)
+        self.head = FormHead(self._pick, self.picker)
+        self.advice = w.HTML()
+        self.buttons = FormButtons(self.save, self.revert, self.send_test, self.check)
+        self.save_button, self.revert_button = self.buttons.save, self.buttons.revert
+        self.send_button, self.doctor_button = self.buttons.send_test, self.buttons.doctor
+        self.more_button = button(_("More settings"), lambda: self.show_more(not self._more))
+        self.more_button.add_class("smtp-lab-opens")
+        self._more = False
+        super().__init__(desk, self._body())
         self._listen()
-        super().__init__(
-            [
-                *(row for field in self.fields for row in (self.fields[field], self.alerts[field])),
-                w.HBox(
-                    [self.save_button, self.send_button], layout=w.Layout(margin="8px 0 4px 9.5em")
-                ),
-                self.status,
-                self.result,
-            ]
-        )
-        self._show_login()
+        self._take(self._drafts.current)
+
+    # --- how it is made -----------------------------------------------------------------------
+
+    def _body(self) -> list[w.Widget]:
+        self.groups: dict[str, w.VBox] = {}
+        for group, title in GROUPS.items():
+            rows = [row for row in self.rows.values() if row.field.group == group]
+            extra = [self.login] if group == "login" else []
+            self.groups[group] = w.VBox([w.HTML(f"<h3>{_(title)}</h3>"), *rows, *extra])
+        plain = [self.groups[g] for g in GROUPS if g not in _FOLDED]
+        folded = [self.groups[g] for g in _FOLDED]
+        below = [self.recipient, self.buttons, self._says, self.advice]
+        fields = w.VBox([*plain, self.more_button, *folded, *below])
+        columns = w.HBox([fields, self.guide])
+        self.guide.add_class("smtp-lab-guide")
+        columns.add_class("smtp-lab-columns")
+        return [self.head, columns, self.result]
+
+    def _listen(self) -> None:
+        for key, row in self.rows.items():
+            row.on_typed(partial(self._changed, key))
+        self.recipient.on_typed(self._show_state)
+        self.work.on_busy(self._show_busy)
+        self.desk.on("chosen", self._chosen)
+        self.desk.on("book", lambda _what: self._book_changed())
+        self.desk.on("field", lambda where: self.go_to(*where))
+        self.desk.draft = lambda: self.profile
 
     # --- what the form says -------------------------------------------------------------------
+
+    @property
+    def draft(self) -> Draft:
+        """What stands in the form."""
+        return self._drafts.current
 
     @property
     def profile(self) -> Profile:
@@ -100,244 +133,268 @@ class ProfileForm(w.VBox):
         Raises:
             InputError: It cannot be built; every bad field is named.
         """
-        value = {field: getattr(widget, "value", None) for field, widget in self.fields.items()}
-        auth: dict[str, Any] = {"type": value["connection.auth"]}
-        if auth["type"] == "basic":
-            auth |= {
-                "username": value["connection.auth.username"],
-                "password": self._password.secret,
-            }
-            auth |= self._hidden("connection", "auth")
-        connection = {
-            **self._hidden("connection"),
-            "type": "smtp",
-            **{key: value[f"connection.{key}"] for key in ("host", "port", "security", "ca_file")},
-            "auth": auth,
-        }
-        shown = {key: value[key] for key in ("name", "sender", "reply_to")}
-        return Profile(**{**self._hidden(), **shown, "connection": connection})
+        return self.draft.profile()
 
     @property
     def book(self) -> ProfileBook:
         """Where Save writes."""
-        if self._book is None:
-            self._book = ProfileBook.open()
-        return self._book
+        return self.desk.book
 
     def save(self) -> None:
         """Write the profile to the book; what Save does."""
-        profile = self._try(lambda: self.profile)
+        profile = self._right()
         if profile is None:
             return
-        taken = self._try(lambda: profile.name in self.book)
-        mine = self._start.name if self._start else ""
-        if taken and profile.name not in (mine, self._replacing):
+        taken = self.try_to(lambda: profile.name in self.book)
+        if taken and profile.name not in (self._drafts.name, self._replacing):
             self._replacing = profile.name
-            self._say(f"There is a profile {profile.name} already: press Save again to replace it.")
+            sentence = _("There is a profile {name} already: press Save again to replace it.")
+            self.say(sentence.format(name=profile.name))
             return
 
         def write() -> bool:
             self.book.save(profile)
             return True
 
-        if self._try(write):
-            self._start, self._replacing = profile, ""
-            self._say(f"Saved as {profile.name} in {tilde(self.book.path)}. {self._kept_where}")
+        if self.try_to(write):
+            self._replacing = ""
+            kept = _(" Its secrets are kept in {where}.").format(where=self.book.secrets.where)
+            said = _("Saved as {name} in {file}.").format(
+                name=profile.name, file=tilde(self.book.path)
+            )
+            self._drafts.saved(profile)
+            self._take(self.draft)
+            self.say(said + (kept if profile.secrets else ""))
+            self.desk.look()
+            self.desk.tell("book")
 
-    @property
-    def _kept_where(self) -> str:
-        return (
-            f"The password is kept in {self.book.secrets.where}." if self._password.secret else ""
-        )
+    def revert(self) -> None:
+        """Take back what is not saved; what Revert does."""
+        self._drafts.revert()
+        self._touched.clear()
+        self._take(self.draft)
+        self.say(_("Everything is as it was saved."))
 
     def send_test(self) -> None:
         """Send a test mail and show what happened; what Send test does."""
-        self.delivery, self.result.value = None, ""
-        profile = self._try(lambda: self.profile)
+        self.delivery = None
+        self.result.clear()
+        profile = self._right()
         if profile is None:
             return
-        to = self.fields["to"].value.strip() or None
-        self._say(f"Sending through {profile.connection.endpoint} …")
-        self.result.value = ""
-        self.send_button.disabled = True
+        to, book = self.recipient.to, self.book
+        self.say("")
+        self.work.start(
+            _("Sending through {server} …").format(server=profile.connection.endpoint),
+            lambda: send_test(profile, to=to, book=book),
+            self._sent,
+            failed=self.tell_error,
+            stopped=lambda: self.say(_("Nobody waits for it any more; it may still be sent.")),
+        )
+
+    def check(self) -> None:
+        """Go through the connection stage by stage; what Doctor does."""
+        self.checkup = None
+        self.result.clear()
+        profile = self._right()
+        if profile is None:
+            return
+        to, book, others = self.recipient.to, self.book, self.buttons.others.value
+        others = others and self.draft.values["connection.type"] == "smtp"
+        self.say("")
+        self.work.start(
+            _("Looking at {server} …").format(server=profile.connection.endpoint),
+            lambda: doctor(profile, to=to, others=others, book=book),
+            self._checked,
+            failed=self.tell_error,
+            stopped=lambda: self.say(_("Nobody waits for it any more.")),
+        )
+
+    def go_to(self, path: str, said: str = "") -> None:
+        """Put the focus on the field with the dotted name *path*, with *said* below it."""
+        key = "to" if path == "to" else self.draft.key_of(path)
+        if key is None:
+            return
+        if key != "to" and self.rows[key].field.group in _FOLDED:
+            self.show_more(shown=True)
+        if said and key != "to":
+            self.rows[key].say(said)
+        self.desk.tell("open", self.id)
+        self.manners.point_at("smtp-lab-at-to" if key == "to" else self.rows[key].mark)
+
+    def show_more(self, shown: bool) -> None:  # the only thing it is told
+        """Show or hide the settings that few people need."""
+        self._more = shown
+        self.more_button.description = _("Fewer settings") if shown else _("More settings")
+        (self.more_button.add_class if shown else self.more_button.remove_class)("smtp-lab-open")
+        for group in _FOLDED:
+            self.groups[group].layout.display = "" if shown else "none"
+
+    def code(self) -> str:
+        """The lines that build, save and test the profile."""
         try:
-            self.delivery = self._try(lambda: send_test(profile, to=to, book=self.book))
-        finally:
-            self.send_button.disabled = False
-        if self.delivery is not None:
-            self._say("")
-            self.result.value = self.delivery._repr_html_()  # IPython's name, ours to call
-            if self.delivery.diagnosis and not self.delivery.ok:
-                self._point_at(self.delivery.diagnosis.field, self.delivery.diagnosis.meaning)
+            lines = list(as_code.profile_lines(self.profile))
+        except InputError:
+            return _("# Correct the fields above first.")
+        to = f", to={self.recipient.to!r}" if self.recipient.to else ""
+        lines += [
+            "",
+            as_code.open_book(self.book),
+            "book.save(profile)",
+            f"lab.send_test(profile{to}, book=book)",
+        ]
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"<ProfileForm {self.fields['name'].value or 'of a new profile'}>"
+        return f"<ProfileForm {self.draft.values['name'] or 'of a new profile'}>"
 
-    # --- how it works -------------------------------------------------------------------------
+    # --- what happens -------------------------------------------------------------------------
 
-    @property
-    def _password(self) -> SecretBox:
-        box = self.fields[_PASSWORD]
-        assert isinstance(box, SecretBox)  # noqa: S101  # made so in _fields
-        return box
+    def _take(self, draft: Draft) -> None:
+        """Show *draft*."""
+        self._filling = True
+        try:
+            for key, row in self.rows.items():
+                if not row.field.secret:
+                    row.put(draft.values[key])
+        finally:
+            self._filling = False
+        self._touched.clear()
+        self.result.clear()
+        self.recipient.suggest(self.book, self._drafts.name)
+        self._show_state()
 
-    def _hidden(self, *path: str) -> dict[str, Any]:
-        """What the starting profile says at *path* in fields the form does not show."""
-        at: Any = self._start
-        for name in path:
-            at = getattr(at, name, None)
-        if at is None:
-            return {}
-        names = {field.removeprefix(".".join([*path, ""])).split(".")[0] for field in _LABELS}
-        return {
-            name: getattr(at, name)
-            for name in type(at).model_fields
-            if name not in {*names, "type", "connection", "auth"}
-        }
-
-    def _fill(self, profile: Profile | None, to: str) -> None:
-        self.fields["to"].value = to
-        if profile is None:
+    def _changed(self, key: str) -> None:
+        if self._filling:
             return
-        connection = profile.connection
-        if isinstance(connection, GraphConnection) or isinstance(connection.auth, OAuth2):
-            fix = "change it in Python, with replace(), and save it with ProfileBook.save()"
-            raise InputError.of(
-                "profile",
-                f"{profile.name} logs in by OAuth 2.0, which this form cannot show yet",
-                fix,
-            )
-        auth = connection.auth
-        values = {
-            "name": profile.name,
-            "sender": profile.sender,
-            "reply_to": profile.reply_to or "",
-            "connection.host": connection.host,
-            "connection.port": str(connection.port),
-            "connection.security": connection.security,
-            "connection.ca_file": connection.ca_file or "",
-            "connection.auth": auth.type,
-            "connection.auth.username": auth.username if isinstance(auth, BasicAuth) else "",
-        }
-        for field, value in values.items():
-            self.fields[field].value = value
-        self._password.secret = profile.password
+        box = self.rows[key].input
+        if isinstance(box, SecretBox):
+            if box.secret is not None:
+                self.draft.type_secret(key, box.secret)
+        else:
+            self.draft.values[key] = box.value
+        self._touched.add(key)
+        self._replacing = ""
+        self._show_state()
 
-    def _listen(self) -> None:
-        for field, widget in self.fields.items():
-            if isinstance(widget, SecretBox):
-                widget.on_change(lambda: self._changed(_PASSWORD))
+    def _show_state(self) -> None:
+        """Show what follows from what stands in the fields: which apply, and what is wrong."""
+        draft = self.draft
+        for key, row in self.rows.items():
+            row.shown = draft.applies(key)
+            if row.field.secret:
+                row.input.secret = draft.secret(key)
+            row.lock(self._drafts.locked(key))
+        self.show_more(self._more)
+        values = draft.values
+        needs_login = LoginBox.is_for(
+            values["connection.type"], values["connection.auth"], values["connection.auth.grant"]
+        )
+        self.login.layout.display = "" if needs_login else "none"
+        self._show_problems(draft.problems(), self._touched)
+        self.advice.value = advice_list(draft)
+        self.head.show(self._drafts)
+        self.save_button.disabled = self.book.locked
+        self.revert_button.disabled = not draft.changed
+        self.show_code()
+
+    def _show_problems(self, found: dict[str, str], only: set[str]) -> None:
+        for key, row in self.rows.items():
+            if not row.shown:
+                continue
+            if self.draft.elsewhere(key):
+                again = _("Type it again: it was for another server.")
+                row.say(found.get(key, again))
             else:
-                widget.observe(lambda _, field=field: self._changed(field), "value")
-        # A password belongs to the server it was typed for.
-        for field in ("connection.host", "connection.port"):
-            self.fields[field].observe(lambda _: self._forget_password(), "value")
-        self.save_button.on_click(lambda _: self.save())
-        self.send_button.on_click(lambda _: self.send_test())
+                row.say(found.get(key, "") if key in only else "")
+        if "to" in only:
+            self.recipient.note.say(found.get("to", ""))
 
-    def _changed(self, field: str) -> None:
-        self._touched.add(field)
-        if field == "connection.auth":
-            self._show_login()
-        self._show(self._problems(), only=self._touched)
+    def show_problems(self, error: InputError) -> None:
+        """Say each problem at its field, and below the buttons how many there are."""
+        found, rest = self.draft.placed(error)
+        for_to = [
+            str(InputError.of("", p.problem, p.fix)) for p in error.problems if p.field == "to"
+        ]
+        if for_to:
+            found["to"] = " ".join(for_to)
+            rest = [one for one in rest if not one.startswith("to: ")]
+        if self.login.layout.display == "" and "connection.auth.grant" in found:
+            found["connection.auth.grant"] = _("Nobody has logged in yet: press Log in.")
+        self._touched |= set(found)
+        self._show_problems(found, {*self.rows, "to"})
+        if any(key != "to" and self.rows[key].field.group in _FOLDED for key in found):
+            self.show_more(shown=True)
+        count = len(found)
+        said = [n_("{n} field to correct above.", "{n} fields to correct above.", count)]
+        self.say(" ".join(said * bool(count) + rest), wrong=True)
+        if found:
+            first = next(key for key in (*self.rows, "to") if key in found)
+            self.manners.point_at(self.rows[first].mark if first != "to" else "smtp-lab-at-to")
 
-    def _problems(self) -> dict[str, str]:
-        try:
-            _ = self.profile
-        except InputError as error:
-            return error.by_field
-        return {}
+    def _right(self) -> Profile | None:
+        """The profile, where it can be built; else what is wrong is said."""
+        found = self.try_to(lambda: self.profile)
+        return found if isinstance(found, Profile) else None
 
-    def _forget_password(self) -> None:
-        if self._password.secret is not None:
-            self._password.secret = None
-            self.alerts[_PASSWORD].say("Type the password again: it was for another server.")
+    def _sent(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.result.show_delivery(delivery)
+        if delivery.diagnosis is not None and not delivery.ok:
+            key = self.draft.key_of(delivery.diagnosis.field)
+            note = self.recipient.note if delivery.diagnosis.field == "to" else None
+            if key is not None:
+                note = self.rows[key].note
+            if note is not None:
+                note.say(delivery.diagnosis.meaning)
+        self.desk.tell("book")
 
-    def _show_login(self) -> None:
-        display = "" if self.fields["connection.auth"].value == "basic" else "none"
-        for field in ("connection.auth.username", _PASSWORD):
-            self.fields[field].layout.display = display
-            if display == "none":
-                self.alerts[field].say("")
+    def _checked(self, checkup: Checkup) -> None:
+        self.checkup = checkup
+        self.result.show_checkup(checkup)
 
-    def _show(self, problems: dict[str, str], only: Iterable[str]) -> None:
-        for field in only:
-            if field != _PASSWORD or field in problems or self._password.secret is not None:
-                self.alerts[field].say(problems.get(field, ""))
+    def _show_busy(self, now: bool) -> None:  # as Work tells it
+        for one in (self.send_button, self.doctor_button, self.login.begin_button):
+            one.disabled = now
 
-    def _try(self, action: Callable[[], Any]) -> Any:
-        """Do *action*; what it cannot do is said in the form: a notebook would not show it."""
-        try:
-            return action()
-        except ConfigFileError as error:
-            self._say(str(error), wrong=True)  # the file and the line are the point
-        except InputError as error:
-            self._show(error.by_field, only=self.fields)
-            elsewhere = [str(p) for p in error.problems if p.field not in self.fields]
-            count = len(error.problems) - len(elsewhere)
-            said = [f"{count} field{'s' if count > 1 else ''} to correct above."] if count else []
-            self._say(" ".join(said + elsewhere), wrong=True)
-        except SmtpLabError as error:
-            self._say(str(error), wrong=True)
-        except Exception as error:  # noqa: BLE001  # an error in a handler shows nowhere else
-            self._say(f"Something went wrong that should not: {type(error).__name__}.", wrong=True)
-        return None
+    # --- other profiles, other people ---------------------------------------------------------
 
-    def _point_at(self, field: str, meaning: str) -> None:
-        for candidate in (field, f"{field}.username"):
-            if candidate in self.alerts and self.fields[candidate].layout.display != "none":
-                self.alerts[candidate].say(meaning)
-                return
+    def _pick(self, name: str) -> None:
+        self.desk.choose(name)
 
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        role, colour = (
-            ("alert", "var(--jp-error-color1,#c62828)") if wrong else ("status", "inherit")
-        )
-        self.status.value = (
-            f'<div role="{role}" style="color:{colour};white-space:normal">{escape(text)}</div>'
-            if text
-            else ""
-        )
+    def _chosen(self, name: str) -> None:
+        self.try_to(lambda: self._drafts.choose(name))
+        self.say("")
+        self._take(self.draft)
 
+    def _book_changed(self) -> None:
+        changed = self._drafts.refresh()
+        if changed:
+            self._take(self.draft)
+        else:
+            self.head.show(self._drafts)
+        if self.draft.changed and self._drafts.differs:
+            self.say(_("The saved profile is another one now; Revert shows it."))
 
-class _Alert(w.HTML):
-    """The line under a field that says what is wrong with it; not there when nothing is."""
+    def _fill_in(self, made: Profile, empty: tuple[str, ...]) -> None:
+        """Take over what a provider's facts make of a profile."""
+        fresh = Draft(made)
+        kept = {"name", "reply_to", "description", "signature", "recipients_as", "save_to_sent"}
+        for key, value in fresh.values.items():
+            if key in kept or not fresh.applies(key) or (key in empty and self.draft.values[key]):
+                continue
+            if key == "sender" and self.draft.values["sender"]:
+                continue
+            self.draft.values[key] = "" if key in empty else value
+        self._take(self.draft)
+        self.say("")
 
-    def __init__(self) -> None:
-        super().__init__(layout=w.Layout(margin="0 0 4px 9.75em", display="none"))
+    def _guide(self, found: Provider | None) -> None:
+        self.guide.value = found.guide()._repr_html_() if found is not None else ""
+        self.guide.layout.display = "" if found is not None else "none"
 
-    def say(self, text: str) -> None:
-        """Show *text*, or nothing."""
-        self.value = (
-            f'<span role="alert" style="color:var(--jp-error-color1,#c62828)">{escape(text)}</span>'
-            if text
-            else ""
-        )
-        self.layout.display = "" if text else "none"
-
-
-def _fields() -> dict[str, Any]:
-    style, layout = {"description_width": "9em"}, {"width": "34em", "max_width": "100%"}
-
-    def text(field: str) -> w.Text:
-        return w.Text(
-            description=_LABELS[field],
-            placeholder=_HINTS.get(field, ""),
-            continuous_update=False,
-            style=style,
-            layout=layout,
-        )
-
-    def choice(field: str, options: list[tuple[str, str]]) -> w.Dropdown:
-        return w.Dropdown(description=_LABELS[field], options=options, style=style, layout=layout)
-
-    made: dict[str, Any] = {field: text(field) for field in _LABELS}
-    made["connection.port"].value = "587"
-    made["connection.security"] = choice("connection.security", _SECURITY)
-    made["connection.auth"] = choice("connection.auth", _LOGIN)
-    made[_PASSWORD] = SecretBox(_LABELS[_PASSWORD])
-    return made
-
-
-def _button(name: str, tooltip: str, style: str = "") -> w.Button:
-    return w.Button(description=name, tooltip=tooltip, button_style=style)
+    def _name_of(self, path: str) -> str:
+        if path == "to":
+            return _("Send test to")
+        key = self.draft.key_of(path)
+        return _(self.rows[key].field.label) if key is not None else ""

@@ -10,6 +10,7 @@ import anywidget
 import traitlets
 
 from smtp_lab.config import Secret
+from smtp_lab.widgets.words import _
 
 __all__ = ("SecretBox",)
 
@@ -28,6 +29,10 @@ class SecretBox(anywidget.AnyWidget):
         secret: What was typed last, or None.
         kept: Whether there is a secret; the field shows it in words.
         disabled: Whether the field can be typed in.
+        rows: Lines of the field; 0 for a password field of one.
+        masked: Whether a field of several lines shows dots.
+        hint: What stands in the empty field.
+        pick: The label of a button that takes a file instead; empty for none.
     """
 
     _esm = Path(__file__).parent / "secret_box.js"
@@ -36,11 +41,17 @@ class SecretBox(anywidget.AnyWidget):
     description = traitlets.Unicode("Password").tag(sync=True)
     kept = traitlets.Bool(default_value=False).tag(sync=True)
     disabled = traitlets.Bool(default_value=False).tag(sync=True)
+    rows = traitlets.Int(0).tag(sync=True)
+    masked = traitlets.Bool(default_value=True).tag(sync=True)
+    hint = traitlets.Unicode("").tag(sync=True)
+    pick = traitlets.Unicode("").tag(sync=True)
+    kept_words = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, description: str = "Password", **kwargs: Any) -> None:
         self._typed: Secret | None = None
         self._listeners: list[Callable[[], None]] = []
-        super().__init__(description=description, **kwargs)
+        words = {"kept_words": _("•••••• (kept in the kernel's memory)")}
+        super().__init__(description=description, **(words | kwargs))
         self.on_msg(self._on_typed)
 
     @property

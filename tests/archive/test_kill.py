@@ -27,7 +27,7 @@ from smtp_lab.archive import Archive
 NURSERY = """
 import json, os, sys, threading
 import smtp_lab as lab
-import psycopg, smtp_lab.sink, smtp_lab.inbox
+import psycopg, smtp_lab.sink.sink, smtp_lab.inbox
 for line in iter(sys.stdin.readline, ""):
     child = os.fork()
     if child == 0:

@@ -82,6 +82,10 @@ def page(
 
 
 @pytest.fixture
-def notebook(page: Page, server: tuple[str, str, Path]) -> Notebook:
+def notebook(page: Page, server: tuple[str, str, Path]) -> Iterator[Notebook]:
+    """A notebook in the page; the kernels it leaves behind are ended, so that none slows the next."""
     base, token, root = server
-    return Notebook(page, base, token, root)
+    yield Notebook(page, base, token, root)
+    kernels = page.context.request.get(f"{base}/api/kernels?token={token}").json()
+    for kernel in kernels:
+        page.context.request.delete(f"{base}/api/kernels/{kernel['id']}?token={token}")

@@ -1,0 +1,118 @@
+"""What the panels of one page have in common: the book, the profile at hand, and who is told."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Literal
+
+from smtp_lab.config import Profile, ProfileBook
+from smtp_lab.deliver import Batch
+from smtp_lab.errors import SmtpLabError
+
+__all__ = ("Desk", "Event")
+
+Event = Literal["book", "chosen", "stale", "open", "field"]
+"""What panels are told: the book or a profile's health is another, another profile is at hand, the
+file was changed elsewhere, a panel is asked for by its id, or a field of the form
+by its dotted name and what there is to say of it."""
+
+_LOOK = 1.0  # seconds between two looks at the files
+
+
+class Desk:
+    """What several panels work on.
+
+    Args:
+        book: The profiles; the default book unless given.
+        batch: Many messages that are sent, for the panel on them.
+
+    Attributes:
+        chosen: Name of the profile at hand; empty for a new one.
+        draft: Gives the profile as the form has it, saved or not; None where there is no form.
+        batch: See above.
+    """
+
+    def __init__(self, book: ProfileBook | None = None, *, batch: Batch | None = None) -> None:
+        self._book = book
+        self.batch = batch
+        self.chosen = ""
+        self.draft: Callable[[], Profile] | None = None
+        self._listeners: list[tuple[Event, Callable[[Any], None]]] = []
+        self._watching = False
+        self._seen: Any = None
+        self._stale = False
+
+    @property
+    def book(self) -> ProfileBook:
+        """The profiles."""
+        if self._book is None:
+            self._book = ProfileBook.open()
+        return self._book
+
+    def on(self, event: Event, listener: Callable[[Any], None]) -> None:
+        """Call *listener* when *event* happens, with what belongs to it."""
+        self._listeners.append((event, listener))
+
+    def tell(self, event: Event, what: Any = None) -> None:
+        """Let everyone know that *event* happened."""
+        for wanted, listener in list(self._listeners):
+            if wanted == event:
+                listener(what)
+
+    def choose(self, name: str) -> None:
+        """Take the profile called *name* in hand."""
+        self.chosen = name
+        self.tell("chosen", name)
+
+    @property
+    def warnings(self) -> int:
+        """How many profiles failed their last test."""
+        health = self.book.all_health()
+        return sum(health[name].warning for name in self.book if name in health)
+
+    # --- other people's changes ---------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Look at the files every second, as long as this desk is in use."""
+        if not self._watching:
+            self._watching = True
+            self.look()
+            threading.Thread(
+                target=_watch, args=(weakref.ref(self),), name="smtp-lab-watch", daemon=True
+            ).start()
+
+    def look(self) -> None:
+        """Look once at the files of the book, and tell what somebody else changed."""
+        seen, stale = (self.book.all_health(), tuple(self.book)), self.book.stale
+        before, self._seen = self._seen, seen
+        if stale != self._stale:
+            self._stale = stale
+            self.tell("stale", stale)
+        elif before is not None and before != seen:
+            self.tell("book")
+
+    def reload(self) -> None:
+        """Read the book again.
+
+        Raises:
+            ConfigFileError: The file cannot be used; what was read before stays.
+        """
+        self.book.reload()
+        self.look()
+        self.tell("book")
+
+
+def _watch(desk: weakref.ref[Desk]) -> None:
+    pause = threading.Event()
+    while not pause.wait(_LOOK):
+        at = desk()
+        if at is None:
+            return
+        try:
+            at.look()
+        except (SmtpLabError, OSError):  # a file that is being changed; the next look tells
+            continue
+        finally:
+            del at

@@ -1,0 +1,79 @@
+// What ipywidgets cannot say from Python: which note belongs to which field, whether its value is
+// wrong, where a screen reader listens, and where the cursor goes.
+function render({ model, el }) {
+  el.hidden = true;
+  let root = null;
+  let wait = 300; // frames until the panel is in the page
+  let watcher = null;
+  let count = 0;
+
+  const tidy = () => {
+    root.querySelectorAll(".smtp-lab-row").forEach((row) => {
+      const note = row.querySelector(".smtp-lab-note");
+      if (!note) return;
+      note.id ||= "smtp-lab-note-" + Math.random().toString(36).slice(2);
+      const wrong = note.querySelector(".smtp-lab-wrong") !== null;
+      row.querySelectorAll("input, select, textarea").forEach((field) => {
+        put(field, "aria-describedby", note.id);
+        put(field, "aria-invalid", wrong ? "true" : null);
+      });
+    });
+    root.querySelectorAll(".smtp-lab-live").forEach((live) => {
+      put(live, "role", "status");
+      put(live, "aria-atomic", "true");
+    });
+    root.querySelectorAll(".smtp-lab-opens").forEach((button) => {
+      put(button, "aria-expanded", String(button.classList.contains("smtp-lab-open")));
+    });
+  };
+  const put = (node, name, value) => {
+    if (value === null) node.removeAttribute(name);
+    else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  };
+
+  // Asked to point at a field that is about to be shown: it is waited for, unless whoever sits
+  // there goes somewhere else meanwhile.
+  const point = (tries = 300, from = document.activeElement) => {
+    const [name] = model.get("target").split(" ");
+    const now = document.activeElement;
+    if (!name || !root || (now !== from && now !== document.body)) return;
+    const place = root.querySelector("." + CSS.escape(name));
+    const wanted = "input:not([type=file]), select, textarea, button, [tabindex='0']";
+    const field = place?.matches(wanted) ? place : place?.querySelector(wanted);
+    if (field && field.offsetParent !== null && !field.disabled) {
+      field.focus();
+      field.scrollIntoView({ block: "nearest" });
+    } else if (tries) requestAnimationFrame(() => point(tries - 1, from));
+  };
+
+  const begin = () => {
+    root = el.closest(".smtp-lab-panel");
+    if (!root) {
+      if (wait--) requestAnimationFrame(begin);
+      return;
+    }
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", model.get("label"));
+    root.lang = model.get("language");
+    // Enter and the letters are the panel's, not shortcuts of the notebook; Ctrl and Alt are not.
+    root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    });
+    tidy();
+    watcher = new MutationObserver(() => {
+      cancelAnimationFrame(count);
+      count = requestAnimationFrame(tidy);
+    });
+    watcher.observe(root, { childList: true, subtree: true, attributeFilter: ["class"] });
+    point();
+  };
+  const again = () => point();
+  model.on("change:target", again);
+  begin();
+  return () => {
+    watcher?.disconnect();
+    model.off("change:target", again);
+  };
+}
+
+export default { render };

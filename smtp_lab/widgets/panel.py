@@ -1,0 +1,145 @@
+"""What every panel is: a part of the page with a name, what it says, and the same as code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any, ClassVar
+
+import ipywidgets as w
+
+from smtp_lab.config.paths import tilde
+from smtp_lab.errors import ConfigFileError, InputError, SmtpLabError
+from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.manners import Manners
+from smtp_lab.widgets.text_view import TextView
+from smtp_lab.widgets.words import _
+from smtp_lab.widgets.work import Work
+
+__all__ = ("Panel", "button")
+
+
+def button(
+    name: str, press: Callable[[], object], tooltip: str = "", style: str = "", *, mark: str = ""
+) -> w.Button:
+    """A button called *name* that does *press*; *mark* is a CSS class to find it by."""
+    made = w.Button(description=name, tooltip=tooltip, button_style=style)
+    made.on_click(lambda _made: press())
+    if mark:
+        made.add_class(mark)
+    return made
+
+
+class Panel(w.VBox):
+    """A panel, usable alone and beside others on one `Desk`.
+
+    To add one: derive from this class, give it `id`, `title` and `code`, and name it in
+    ``smtp_lab.widgets.panels.PANELS``.
+
+    Args:
+        desk: What it shares with others.
+        body: What it shows.
+
+    Attributes:
+        id: Short name.
+        title: For its tab, for the catalogues.
+        status: What it said last.
+        work: What it is doing that takes long.
+    """
+
+    id: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    status: w.HTML
+    work: Work
+
+    def __init__(self, desk: Desk, body: Sequence[w.Widget]) -> None:
+        self.desk = desk
+        self.manners = Manners(_(self.title))
+        self._stale = w.HBox(
+            [w.HTML(), button(_("Reload"), self._reload, _("Read the file again"))],
+            layout=w.Layout(display="none"),
+        )
+        self._stale.add_class("smtp-lab-banner")
+        self.code_button = button(
+            _("Show as code"), self._toggle_code, _("The lines that do the same in Python")
+        )
+        self.code_button.add_class("smtp-lab-opens")
+        self.code_view = TextView(label=_("The same as code"))
+        self.code_view.layout.display = "none"
+        super().__init__([self.manners, self._stale, *body, self.code_button, self.code_view])
+        self.add_class("smtp-lab-panel")
+        desk.on("stale", self._show_stale)
+        desk.watch()
+
+    def make_says(self) -> w.HBox:
+        """Make the line that tells what the panel is doing, and what it says, for its body."""
+        self.status, self.work = w.HTML(), Work()
+        self.status.add_class("smtp-lab-live")
+        line = w.HBox([self.work, self.status])
+        line.add_class("smtp-lab-says")
+        return line
+
+    def code(self) -> str:
+        """The lines of Python that do what the panel does now."""
+        raise NotImplementedError
+
+    @property
+    def marker(self) -> str:
+        """What a tab of this panel shows after its title."""
+        return ""
+
+    # --- saying -------------------------------------------------------------------------------
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Say *text*; empty: nothing any more."""
+        mark = "smtp-lab-wrong" if wrong else "smtp-lab-said"
+        role = ' role="alert"' if wrong else ""
+        self.status.value = f'<span class="{mark}"{role}>{escape(text)}</span>' if text else ""
+
+    def try_to(self, action: Callable[[], Any]) -> Any:
+        """Do *action*; what it cannot do is said in the panel: a notebook would not show it."""
+        try:
+            return action()
+        except Exception as error:  # noqa: BLE001  # an error in a handler shows nowhere else
+            self.tell_error(error)
+        return None
+
+    def tell_error(self, error: Exception) -> None:
+        """Say what went wrong."""
+        if isinstance(error, ConfigFileError):
+            self.say(str(error), wrong=True)  # the file and the line are the point
+        elif isinstance(error, InputError):
+            self.show_problems(error)
+        elif isinstance(error, SmtpLabError):
+            self.say(str(error), wrong=True)
+        else:
+            sentence = _("Something went wrong that should not: {what}.")
+            self.say(sentence.format(what=type(error).__name__), wrong=True)
+
+    def show_problems(self, error: InputError) -> None:
+        """Say what cannot be used; a form says it at its fields."""
+        self.say(str(error), wrong=True)
+
+    # --- the same as code ---------------------------------------------------------------------
+
+    def show_code(self) -> None:
+        """Bring the lines up to date where they are shown."""
+        if self.code_view.layout.display != "none":
+            self.code_view.text = self.code()
+
+    def _toggle_code(self) -> None:
+        shown = self.code_view.layout.display == "none"
+        self.code_view.layout.display = "" if shown else "none"
+        self.code_button.description = _("Hide the code") if shown else _("Show as code")
+        (self.code_button.add_class if shown else self.code_button.remove_class)("smtp-lab-open")
+        self.show_code()
+
+    # --- other people's changes ---------------------------------------------------------------
+
+    def _show_stale(self, stale: bool) -> None:
+        text = _("{file} was changed elsewhere.").format(file=tilde(self.desk.book.path))
+        self._stale.children[0].value = f'<span role="alert">{escape(text)}</span>' if stale else ""
+        self._stale.layout.display = "" if stale else "none"
+
+    def _reload(self) -> None:
+        self.try_to(self.desk.reload)

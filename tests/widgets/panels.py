@@ -1,0 +1,41 @@
+"""What tests of the panels share: pressing, typing and waiting as a page does."""
+
+from __future__ import annotations
+
+import smtp_lab as lab
+from smtp_lab.widgets.panel import Panel
+from smtp_lab.widgets.replay import Replay
+
+
+def press(panel: Panel, button) -> None:
+    """Click, and wait for what was begun."""
+    button.click()
+    assert panel.work.wait(20)
+
+
+def type_secret(box, text: str) -> None:
+    """What the page sends when a secret field is left."""
+    box._handle_custom_msg({"type": "secret", "text": text}, [])
+
+
+def dialogue(result) -> list[dict]:
+    """The lines of the dialogue that an outcome shows."""
+    return next(part.lines for part in result.children if isinstance(part, Replay))
+
+
+def book_of(tmp_path, sink: lab.Sink | None = None, *names: str) -> lab.ProfileBook:
+    """A book with profiles called *names* that lead to *sink*; the first is the default."""
+    book = lab.ProfileBook.open(tmp_path / "panels.toml")
+    for n, name in enumerate(names):
+        book.save(sink.profile(name, sender=f"{name}@example.com"), make_default=not n)
+    return book
+
+
+def everything(widget, seen: set | None = None) -> str:
+    """All widget state below *widget*, as a notebook would save it."""
+    seen = set() if seen is None else seen
+    if widget.model_id in seen:
+        return ""
+    seen.add(widget.model_id)
+    inside = [everything(child, seen) for child in getattr(widget, "children", ())]
+    return f"{widget.get_state()!r}{''.join(inside)}"
