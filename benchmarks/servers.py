@@ -1,15 +1,21 @@
 """The servers that `ingest.py` measures: one process each, ended by the end of its input.
 
-Usage: python benchmarks/servers.py NAME FOLDER; prints the port it listens on.
+Usage: python benchmarks/servers.py NAME FOLDER, where NAME is ``stock``, ``full``, ``normal``,
+``full-asyncio`` or ``normal-asyncio``; or ``busy`` or ``idle`` and then ``thread`` or ``process``,
+as ``busy-thread``. It prints the port it listens on.
 """
 
 from __future__ import annotations
 
+import inspect
+import subprocess
 import sys
+import threading
+from typing import Any
 
 
-def stock(_folder: str) -> None:
-    """Aiosmtpd as it comes, keeping messages in a list."""
+def stock() -> None:
+    """Run aiosmtpd as it comes, keeping messages in a list."""
     from aiosmtpd.controller import Controller
 
     class Keeping:
@@ -32,20 +38,61 @@ def stock(_folder: str) -> None:
     sys.stdin.read()
 
 
-def sink(folder: str, synchronous: str) -> None:
-    """The sink, every message on disk."""
-    import smtp_lab
+def sink(folder: str, synchronous: str, **settings: Any) -> None:
+    """Run the sink, every message on disk."""
+    import smtp_lab as lab
 
-    with smtp_lab.Sink(f"{folder}/mail.sqlite3", synchronous=synchronous) as running:
+    archive = f"{folder}/mail.sqlite3"
+    with lab.Sink(archive, synchronous=synchronous, **settings) as running:
         print(running.plain_port, flush=True)
         sys.stdin.read()
 
 
-if __name__ == "__main__":
+def notebook(folder: str, where: str, *, busy: bool) -> None:
+    """Stand for a kernel with a sink, in a cell of which Python may be at work."""
+    import smtp_lab as lab
+
+    if busy:
+        threading.Thread(target=_work, daemon=True).start()
+    if "process" in inspect.signature(lab.Sink).parameters:
+        sink(folder, "FULL", process=where == "process")
+    elif where == "thread":
+        sink(folder, "FULL")
+    else:
+        _child(folder)
+
+
+def _work() -> None:
+    n = 0
+    while True:
+        n += 1
+
+
+def _child(folder: str) -> None:
+    """Run the sink in a process of its own."""
+    child = subprocess.Popen(
+        [sys.executable, __file__, "full", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None  # noqa: S101  # it is a pipe
+    try:
+        print(int(child.stdout.readline()), flush=True)
+        sys.stdin.read()
+    finally:
+        child.communicate(timeout=20)
+
+
+def main() -> None:
+    """Run the server that was asked for."""
     name, folder = sys.argv[1:]
     if name.endswith("-asyncio"):
         sys.modules["uvloop"] = None  # type: ignore[assignment]
     if name == "stock":
-        stock(folder)
+        stock()
+    elif name.startswith(("busy-", "idle-")):
+        notebook(folder, name[5:], busy=name.startswith("busy-"))
     else:
         sink(folder, "NORMAL" if "normal" in name else "FULL")
+
+
+if __name__ == "__main__":
+    main()

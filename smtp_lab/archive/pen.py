@@ -82,6 +82,7 @@ def statements(place: str) -> dict[str, str]:
 
 
 _OWN = ("id", "first_message", "said")
+_LARGE = 2**18  # octets
 _ROWS = 32  # of one statement: of so many lengths the driver keeps all statements ready
 
 
@@ -134,7 +135,9 @@ class SqlitePen:
                 db.executemany(self._sql["sessions"], rows.sessions)
             if messages:
                 self._insert(db, "messages", rows.messages)
-                self._insert(db, "raws", rows.raws)
+                self._insert(db, "raws", [row for row in rows.raws if len(row[-1]) < _LARGE])
+                for own, said, raw in (row for row in rows.raws if len(row[-1]) >= _LARGE):
+                    self._insert_large(db, own, said, raw)
             for name in ("tags", "mailboxes"):
                 if labels := getattr(rows, name):
                     db.executemany(self._sql[name], labels)
@@ -152,10 +155,20 @@ class SqlitePen:
         For each statement the driver lets go of Python's lock and must get it back from the
         sink's event loop, which costs more than the statement.
         """
+        if not rows:
+            return
         sql, one = self._sql[table], f", ({', '.join('?' * len(rows[0]))})"
         for at in range(0, len(rows), _ROWS):
             part = rows[at : at + _ROWS]
             db.execute(sql + one * (len(part) - 1), list(chain.from_iterable(part)))
+
+    @staticmethod
+    def _insert_large(db: sqlite3.Connection, number: int, said: str, raw: bytes) -> None:
+        """Store a large message, of which an INSERT would make two copies and keep one of them."""
+        sql = "INSERT INTO raws (message_id, said, raw) VALUES (?, ?, zeroblob(?))"
+        db.execute(sql, (number, said, len(raw)))
+        with db.blobopen("raws", "raw", number) as blob:
+            blob.write(raw)
 
     def _begin(self, db: sqlite3.Connection, patience: float) -> None:
         """Take the write lock, which another program may have for *patience* seconds.

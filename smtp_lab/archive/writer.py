@@ -86,6 +86,7 @@ class Writer:
         self._turn: asyncio.AbstractEventLoop | None = None  # which will write next
         self._pace = _LATE  # seconds a group takes, on the average
         self._logged = 0  # octets written in event loops, and the log not moved
+        self._stuck = False  # a loop could not write what waits
         age = self._retention.age
         self._idle = min(_TIDY_IDLE, max(_TIDY, age.total_seconds() / 10)) if age else _TIDY_IDLE
         self._tidied, self._untidy = time.monotonic(), 0
@@ -222,6 +223,7 @@ class Writer:
             and self._pace < _QUICK
             and self._logged < _LOG_BYTES
             and self._bytes < _HERE_BYTES
+            and not self._stuck
             and not self._closing
         )
 
@@ -273,7 +275,7 @@ class Writer:
             with self._work:
                 self._jobs.extendleft(reversed(jobs))
                 self._bytes += sum(job.size for job in jobs)
-                self._pace = _LATE
+                self._stuck = True
         else:
             self._stored(jobs, numbers, begin, loop)
         finally:
@@ -282,12 +284,19 @@ class Writer:
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while jobs := self._next():
+        while self._write_next():
+            if self._untidy > _TIDY_BYTES or time.monotonic() - self._tidied > _TIDY:
+                self._tidy()
+
+    def _write_next(self) -> bool:
+        """Wait for something to write, and write it; false when all is done."""
+        # In a function of its own, so that nothing of it is kept while the thread waits.
+        jobs = self._next()
+        if jobs:
             self._logged = 0  # by now, or with this commit
             self._write(jobs)
             self._free(None)
-            if self._untidy > _TIDY_BYTES or time.monotonic() - self._tidied > _TIDY:
-                self._tidy()
+        return bool(jobs)
 
     def _next(self) -> list[Job]:
         """What the thread writes next; empty when all is done."""
@@ -301,7 +310,7 @@ class Writer:
                     finally:
                         self._work.acquire()
             jobs = self._take()
-            self._ended = not jobs
+            self._ended, self._stuck = not jobs, False
         return jobs
 
     def _write(self, jobs: list[Job]) -> None:

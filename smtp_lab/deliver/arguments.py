@@ -48,7 +48,12 @@ def check_text(name: str, value: object, fix: str, *, none: bool = True) -> None
 
 
 def check_kind(
-    name: str, value: object, kind: type | UnionType, fix: str, *, none: bool = True
+    name: str,
+    value: object,
+    kind: type | UnionType | tuple[type, ...],
+    fix: str,
+    *,
+    none: bool = True,
 ) -> None:
     """Refuse what is no *kind*, or None where that is one; *fix* says what to give.
 

@@ -127,7 +127,7 @@ _ON = ("reply", "exception", "sasl", "oauth", "graph")
 
 
 def _check(what: object, provider: object, port: object, on: object) -> None:
-    kinds = BaseException | Mapping[Any, Any] | str | bytes
+    kinds = (BaseException, Mapping, str, bytes)
     check_kind("what", what, kinds, "give an exception, a text, octets or a mapping", none=False)
     check_text("provider", provider, "give the id of one, or leave it out")
     check_number("port", port, 0, 65_535, whole=True, none=True)

@@ -95,7 +95,7 @@ def _written(message: Message[Any, Any], fields: Fields, *, utf8: bool) -> bytes
     old = not isinstance(message, EmailMessage)
     policy = SMTPUTF8 if utf8 else SMTP
     if not old:
-        if isinstance(message.get_payload(), list):
+        if message.is_multipart():
             message = copied(message)  # parts may get a boundary
         if (quickly := _quickly(message, fields, policy)) is not None:
             return quickly

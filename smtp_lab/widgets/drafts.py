@@ -83,6 +83,10 @@ class Drafts:
             Whether the draft at hand is another one now.
         """
         book, before = self._desk.book, self.current
+        if not self.name and self.loose is not None and self._stands(self.loose):
+            # A cell saved it meanwhile: it is that one now.
+            self.name, self.loose = self.loose.name, None
+            self._drafts[self.name] = self._drafts.pop("")
         for name in [name for name in self._drafts if name]:
             if name not in book:
                 lost = self._drafts.pop(name)

@@ -82,9 +82,9 @@ class OutcomeView(w.VBox):
 
     def _say(self, sentence: str, *, ok: bool) -> None:
         kind, mark = ("good", "✔") if ok else ("wrong", "✘")
-        role = "status" if ok else "alert"
+        role = "" if ok else ' role="alert"'  # what stands around it is a status
         self.sentence.value = (
-            f'<div role="{role}" style="border-left:4px solid currentColor;padding:2px 10px" '
+            f'<div{role} style="border-left:4px solid currentColor;padding:2px 10px" '
             f'class="smtp-lab-{kind}"><b aria-hidden="true">{mark}</b> {escape(sentence)}</div>'
         )
 

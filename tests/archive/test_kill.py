@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 from archive.made import outside
-from sink.talk import Talk
+from sink.talk import Talk, until
 
 from smtp_lab.archive import Archive
 
@@ -28,6 +28,9 @@ NURSERY = """
 import json, os, sys, threading
 import smtp_lab as lab
 import psycopg, smtp_lab.sink.sink, smtp_lab.inbox
+from smtp_lab.archive import writer
+# None lives long enough to find out by itself how quick the disk is.
+writer._LATE, writer._QUICK = (0.0, 1.0) if sys.argv[3] == "loop" else (1.0, 0.0)
 for line in iter(sys.stdin.readline, ""):
     child = os.fork()
     if child == 0:
@@ -96,15 +99,19 @@ def send_on(sink, name: str, seed: int, answered: dict[int, bytes]) -> None:
 
 
 # PostgreSQL keeps what it committed whoever dies: there it is about our side of the wire only.
-@pytest.mark.parametrize("archive_url", ["sqlite", "postgresql"], indirect=True)
-def test_nothing_answered_is_lost_when_the_sink_is_killed(archive_url, request):
+@pytest.mark.parametrize(
+    ("archive_url", "written_in"),
+    [("sqlite", "thread"), ("sqlite", "loop"), ("postgresql", "thread")],
+    indirect=["archive_url"],
+)
+def test_nothing_answered_is_lost_when_the_sink_is_killed(archive_url, written_in, request):
     """After kill -9 at random instants under load all that got 250 is there, whole, by its number."""
     kills = 200 if archive_url.startswith("sqlite") else 30
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     request.node.add_report_section("call", "seed", str(seed))
     Archive(archive_url).close()
-    nursery = Nursery(archive_url, "FULL")
+    nursery = Nursery(archive_url, "FULL", written_in)
     answered: dict[int, bytes] = {}
     busy = 0
     for kill in range(kills):
@@ -118,6 +125,8 @@ def test_nothing_answered_is_lost_when_the_sink_is_killed(archive_url, request):
         ]
         for thread in threads:
             thread.start()
+        if kill % 2:  # at a moment of which it is known that mail comes in
+            until(lambda: len(answered) > before)  # noqa: B023
         time.sleep(chance.uniform(0, 0.05))
         nursery.kill(sink)
         for thread in threads:

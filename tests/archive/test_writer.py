@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from archive.made import a_message, a_session, locked, outside
@@ -14,6 +16,15 @@ from smtp_lab import ArchiveError
 from smtp_lab.archive import Archive
 from smtp_lab.archive import writer as writer_module
 from smtp_lab.archive.writer import Writer
+
+
+@pytest.fixture(autouse=True, params=["thread", "loop"])
+def written_in(request, monkeypatch):
+    """Where a writer writes what comes from an event loop, the disk being slow or quick."""
+    pace = (1.0, 0.0) if request.param == "thread" else (0.0, 1.0)
+    monkeypatch.setattr(writer_module, "_LATE", pace[0])
+    monkeypatch.setattr(writer_module, "_QUICK", pace[1])
+    return request.param
 
 
 @pytest.fixture
@@ -275,3 +286,130 @@ def test_a_session_that_cannot_be_stored_is_in_the_log(archive, caplog):
     writer.note(a_session(ehlo=object()))
     writer.close()
     assert "a session could not be stored: The archive" in caplog.text
+
+
+class TestWhoWrites:
+    """On SQLite it may be the event loop; the measured pace decides."""
+
+    @pytest.fixture
+    def archive_url(self, tmp_path):
+        return f"sqlite:///{tmp_path}/mail.sqlite3"
+
+    @pytest.fixture
+    def written(self, archive, monkeypatch):
+        """The thread and the number of messages of each commit."""
+        commits, add = [], archive.add
+
+        def note(messages, *rest, **how):
+            numbers = add(messages, *rest, **how)
+            commits.append((threading.current_thread().name, len(messages)))
+            return numbers
+
+        monkeypatch.setattr(archive, "add", note)
+        return commits
+
+    def test_the_loop_or_the_thread(self, writer, written, written_in):
+        """Where the disk is quick the loop writes by itself, in one transaction a turn."""
+
+        async def some():
+            await asyncio.gather(*[writer.store(a_message()) for _ in range(10)])
+
+        asyncio.run(some())
+        name = "MainThread" if written_in == "loop" else "smtp-lab-writer"
+        assert {thread for thread, _ in written} == {name}
+        assert sum(count for _, count in written) == 10
+        if written_in == "loop":
+            assert len(written) == 1
+
+    def test_a_lock_is_waited_for_in_the_thread(self, archive, writer, written):
+        """What another program's lock keeps out goes to the thread, and the loop goes on."""
+        ticks = 0
+
+        async def work():
+            nonlocal ticks
+            with locked(archive):
+                storing = asyncio.create_task(writer.store(a_message()))
+                while ticks < 30:
+                    await asyncio.sleep(0.01)
+                    ticks += 1
+                assert not storing.done()
+            return await asyncio.wait_for(storing, 15)
+
+        assert asyncio.run(work()) == 1
+        assert written == [("smtp-lab-writer", 1)]
+
+    def test_a_failure_in_the_loop_is_the_threads_to_deal_with(self, archive, writer, written):
+        """One that cannot be stored keeps nobody else out, and all are told."""
+
+        async def work():
+            names = [object() if n == 3 else "ann@example.com" for n in range(8)]
+            storing = [writer.store(a_message(mail_from=name)) for name in names]
+            return await asyncio.gather(*storing, return_exceptions=True)
+
+        outcomes = asyncio.run(work())
+        assert isinstance(outcomes.pop(3), ArchiveError)
+        assert outcomes == archive.ids() == list(range(1, 8))
+
+    def test_large_messages_are_the_threads(self, archive, writer, written):
+        """So many octets at once would keep a loop from its other clients."""
+        raw = bytes(range(256)) * 4_000
+        assert asyncio.run(writer.store(a_message(raw))) == 1
+        assert written == [("smtp-lab-writer", 1)]
+        assert archive.messages()[0].raw == raw
+
+    def test_the_log_does_not_grow_for_ever(self, archive, writer, monkeypatch):
+        """What a loop has written is moved into the file by the thread from time to time."""
+        monkeypatch.setattr(writer_module, "_LOG_BYTES", 2**24)
+
+        async def work():
+            for _ in range(1_000):
+                await writer.store(a_message(b"x" * 100_000))
+
+        asyncio.run(work())
+        log = Path(f"{archive.url.database}-wal")
+        assert log.stat().st_size < 3 * 2**24
+
+    def test_a_loop_that_ends_in_its_turn_leaves_it_to_others(self, archive, writer, written_in):
+        """A message that a loop was about to write is written when the next one comes."""
+        loop = asyncio.new_event_loop()
+
+        async def offer():
+            assert writer.offer(a_message(b"first"), lambda _: None, loop)
+
+        loop.run_until_complete(offer())
+        loop.close()
+        assert writer.put(a_message(b"second")).result(15) == 2
+        assert [m.raw for m in archive.messages()] == [b"first", b"second"]
+
+
+class TestThePace:
+    """How quick the disk is, is found out by using it."""
+
+    @pytest.fixture(autouse=True)
+    def written_in(self):
+        """As it is."""
+
+    @pytest.mark.parametrize(("takes", "thread"), [(0.0, "MainThread"), (0.05, "smtp-lab-writer")])
+    def test_it_is_measured(self, tmp_path, monkeypatch, takes, thread):
+        """After a while a quick disk is written in the loop; a slow one is not waited for there."""
+        archive = Archive(tmp_path / "mail.sqlite3")
+        monkeypatch.setattr(writer_module, "_QUICK", 0.03)
+        monkeypatch.setattr(writer_module, "_LATE", 0.05)
+        writer, add, threads = Writer(archive), archive.add, []
+
+        def slow(*what, **how):
+            threads.append(threading.current_thread().name)
+            time.sleep(takes)
+            return add(*what, **how)
+
+        monkeypatch.setattr(archive, "add", slow)
+
+        async def work():
+            for _ in range(60):
+                await writer.store(a_message())
+
+        asyncio.run(work())
+        writer.close()
+        archive.close()
+        assert threads[0] == "smtp-lab-writer"
+        assert threads[-1] == thread

@@ -35,6 +35,7 @@ _TAGS = {
     "style",
     "body",
     "table",
+    "br",
     "tbody",
     "tr",
     "td",

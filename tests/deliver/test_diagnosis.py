@@ -423,7 +423,7 @@ class TestChains:
 
 
 TEST_MAIL = {
-    "profile": "ann", "host": "127.0.0.1", "port": 1, "security": "starttls", "login": "ann",
+    "account": "ann", "host": "127.0.0.1", "port": 1, "security": "starttls", "login": "ann",
     "mechanism": "auto", "verified": True, "sender": "ann@example.com", "sent_at": datetime.now(UTC),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ def simply(wire: bytes):
 
 def pieces(wire: bytes, cuts: list[int]) -> list[bytes]:
     at = [0, *sorted({c % (len(wire) + 1) for c in cuts}), len(wire)]
-    return [wire[a:b] for a, b in itertools.pairwise(at) if a < b]
+    return [wire[a:b] for a, b in pairwise(at) if a < b]
 
 
 @given(st.lists(BITS, max_size=25).map(b"".join), st.lists(st.integers(0, 10**6), max_size=20))

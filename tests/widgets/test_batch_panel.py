@@ -24,8 +24,8 @@ def mails(count):
 
 
 def until(condition):
-    """Wait until *condition* holds, for ten seconds at most."""
-    end = time.monotonic() + 10
+    """Wait until *condition* holds, for a minute at most."""
+    end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)
     assert condition()
