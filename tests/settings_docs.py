@@ -40,6 +40,7 @@ This page is made from the models; `python tests/settings_docs.py` renews it.
 | `SMTP_LAB_LANGUAGE` | the language of the panels: `en`, `de` or `ja`; by default that of the locale |
 | `SMTP_LAB_LOCKED` | `1`: forms show, nothing saves |
 | `SMTP_LAB_SECRETS_FILE` | a file for secrets, readable by its owner only; by default they go to the system's keyring or stay in memory |
+| `SMTP_LAB_UPDATE_SNAPSHOTS` | `1`: `message.snapshot()` writes the files it compares with anew |
 
 The throttle has no setting, since whoever could widen it could scan ports with the test button: {test} tests and
 {save} saves a minute for each server, and {endpoints} different servers.

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-NO_SKIP = os.environ.get("SMTP_LAB_NO_SKIP") == "1"
+NO_SKIP = os.environ.get("NO_SKIPPED_TESTS") == "1"
 
 
 def missing(what: str, how: str) -> NoReturn:

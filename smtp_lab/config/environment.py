@@ -13,7 +13,7 @@ from smtp_lab.errors import InputError, Problem
 __all__ = ("PREFIX", "Overlay", "is_locked")
 
 PREFIX = "SMTP_LAB_"
-_ALONE = ("config", "data", "locked", "secrets_file")
+_ALONE = ("config", "data", "language", "locked", "secrets_file", "update_snapshots")
 """Settings that are about no part of a book."""
 
 _SECTIONS = ("activities", "builtin", "default", "lab", "policy", "profiles")

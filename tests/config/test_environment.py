@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 import smtp_lab as lab
@@ -345,7 +348,7 @@ class TestUnknownVariables:
             ("SMTP_LAB_CONFG", "did you mean SMTP_LAB_CONFIG?"),
             ("SMTP_LAB_LOCK", "did you mean SMTP_LAB_LOCKED?"),
             ("SMTP_LAB_SECRET_FILE", "did you mean SMTP_LAB_SECRETS_FILE?"),
-            ("SMTP_LAB_XYZ", "known are config, data, locked, secrets_file, activities, builtin"),
+            ("SMTP_LAB_XYZ", "known are config, data, language, locked, secrets_file, "),
         ],
     )
     def test_a_warning_says_what_may_be_meant(self, book, variable, fix):
@@ -361,6 +364,10 @@ class TestUnknownVariables:
         secrets = str(tmp_path / "secrets.json")
         book(SMTP_LAB_LOCKED="0", SMTP_LAB_SECRETS_FILE=secrets, SMTP_LAB_BUILTIN="true")
         assert [str(one.message) for one in recwarn] == []
+        page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+        named = re.findall(r"^\| `(SMTP_LAB_[A-Z_]+)` ", page, re.MULTILINE)
+        assert {"SMTP_LAB_CONFIG", "SMTP_LAB_LANGUAGE"} < set(named)
+        assert Overlay(dict.fromkeys(named, "")).unknown == []
 
 
 class TestBuiltinOff:
