@@ -73,9 +73,9 @@ benchmarks: $(VENV)/.bench
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/archive.py
-	$(BIN)/python benchmarks/busy.py
 	$(BIN)/python benchmarks/compose.py
 	$(BIN)/python benchmarks/inbox.py
+	$(BIN)/python benchmarks/ingest.py rates busy start
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,8 +7,6 @@ as ``busy-thread``. It prints the port it listens on.
 
 from __future__ import annotations
 
-import inspect
-import subprocess
 import sys
 import threading
 from typing import Any
@@ -50,35 +48,15 @@ def sink(folder: str, synchronous: str, **settings: Any) -> None:
 
 def notebook(folder: str, where: str, *, busy: bool) -> None:
     """Stand for a kernel with a sink, in a cell of which Python may be at work."""
-    import smtp_lab as lab
-
     if busy:
         threading.Thread(target=_work, daemon=True).start()
-    if "process" in inspect.signature(lab.Sink).parameters:
-        sink(folder, "FULL", process=where == "process")
-    elif where == "thread":
-        sink(folder, "FULL")
-    else:
-        _child(folder)
+    sink(folder, "FULL", process=where == "process")
 
 
 def _work() -> None:
     n = 0
     while True:
         n += 1
-
-
-def _child(folder: str) -> None:
-    """Run the sink in a process of its own."""
-    child = subprocess.Popen(
-        [sys.executable, __file__, "full", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert child.stdout is not None  # noqa: S101  # it is a pipe
-    try:
-        print(int(child.stdout.readline()), flush=True)
-        sys.stdin.read()
-    finally:
-        child.communicate(timeout=20)
 
 
 def main() -> None:

@@ -29,24 +29,6 @@ def test_delivery_is_measured(monkeypatch):
     assert done.stdout.count("(goal: ") == 5
 
 
-def test_a_busy_notebook_is_measured(monkeypatch):
-    """A small run ends with the ratio its goal is about, reached on this machine or not."""
-    monkeypatch.setenv("PATH", "/usr/sbin", prepend=":")
-    need("smtp-source", "on Debian and Ubuntu: apt-get install postfix")
-    command = [sys.executable, str(ROOT / "benchmarks" / "busy.py")]
-    done = subprocess.run(
-        [*command, "--messages", "200", "--rounds", "1"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.stderr == ""
-    for row in ("thread idle", "thread busy", "process idle", "process busy", "process busy told"):
-        assert f"\n{row}" in done.stdout
-    assert "\na busy notebook keeps" in done.stdout
-
-
 def test_composing_is_measured():
     """A small run has a row for each way, and the ratio when redmail is there."""
     command = [sys.executable, str(ROOT / "benchmarks" / "compose.py")]
@@ -75,3 +57,24 @@ def test_the_inbox_is_measured():
     assert done.returncode == 0, done.stderr
     for row in ("first table / Maildir", "rare word / reading", "full parse /", "refresh"):
         assert f"\n{row}" in done.stdout
+
+
+def test_ingest_is_measured(monkeypatch):
+    """A quick run of each part ends with its ratios, for every server that is here."""
+    monkeypatch.setenv("PATH", "/usr/sbin", prepend=":")
+    need("smtp-sink", "on Debian and Ubuntu: apt-get install postfix")
+    command = [sys.executable, str(ROOT / "benchmarks" / "ingest.py"), "--quick"]
+    done = subprocess.run(
+        [*command, "--sizes", "4K", "--stored", "2000", "rates", "busy", "start", "growth"],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("stock", "smtp-sink", "full", "normal", "full-asyncio", "normal-asyncio"):
+        assert f"\n{row} " in done.stdout
+    assert "maildev" in done.stdout.lower()  # measured, or left out by name
+    for said in ("sink in a thread", "sink in a process", "in an empty folder", "at 2,000: "):
+        assert said in done.stdout
+    assert done.stdout.count("(goal: ") == 7

@@ -45,7 +45,10 @@ def answer_all(
     loops: dict[asyncio.AbstractEventLoop, list[tuple[Job, Outcome]]] = {}
     for job, outcome in outcomes:
         if job.loop is None or job.loop is here:
-            job.answer(outcome)
+            try:
+                job.answer(outcome)
+            except Exception:  # noqa: BLE001  # one that stumbles must not keep it from others
+                _log.exception("what became of a message could not be told")
         else:
             loops.setdefault(job.loop, []).append((job, outcome))
     for loop, own in loops.items():

@@ -253,6 +253,17 @@ class TestInAnEventLoop:
             asyncio.run(writer.store(a_message(mail_from=object())))
         assert archive.count() == 0
 
+    def test_who_stumbles_over_an_answer_keeps_it_from_nobody(self, archive, writer, caplog):
+        """The others of the group are answered, and the log has the fault."""
+
+        async def work():
+            loop = asyncio.get_running_loop()
+            writer.offer(a_message(), lambda _: 1 / 0, loop)
+            return await writer.store(a_message())
+
+        assert asyncio.run(work()) == 2
+        assert "ZeroDivisionError" in caplog.text
+
     def test_a_loop_that_has_ended_holds_nobody_up(self, archive, writer):
         """An answer nobody can be given any more ends neither the writer nor the message."""
 
