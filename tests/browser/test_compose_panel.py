@@ -20,16 +20,16 @@ def test_the_panel_shows_changes_and_sends(notebook: Notebook):
     notebook.write(CELL, name="panel.ipynb")
     panel = notebook.output(0)
     frame = panel.locator("iframe[title='Preview']")
-    expect(frame.content_frame.get_by_role("heading", name="From the panel")).to_be_visible()
+    page = frame.content_frame.locator("iframe").content_frame  # a frame in a frame
+    expect(page.get_by_role("heading", name="From the panel")).to_be_visible()
     title = panel.get_by_label("title")
     title.fill("Typed <b>")
     title.press("Tab")
-    expect(frame.content_frame.get_by_role("heading", name="Typed <b>")).to_be_visible()
-    expect(panel.locator("iframe[title='Text part']").content_frame.locator("pre")).to_contain_text(
-        "Typed <b>"
-    )
+    expect(page.get_by_role("heading", name="Typed <b>")).to_be_visible()
+    text = panel.locator("iframe[title='Text part']").content_frame.locator("iframe").content_frame
+    expect(text.locator("pre")).to_contain_text("Typed <b>")
     panel.get_by_role("button", name="desktop").click()
-    expect(frame.locator("..")).to_have_css("width", "800px")
+    expect(frame).to_have_css("width", "800px")
     title.fill("")
     title.press("Tab")
     expect(panel.get_by_role("alert")).to_contain_text("'title' is missing")
