@@ -354,8 +354,10 @@ class Driver(SMTP):
         now = self.loop.time()
         # While a command is at work, or a handshake, the client is not the one to wait for.
         working = self.transport is None or (self._task is not None and self._answer is None)
-        if now < self._deadline or working:
-            self._timeout_handle = self.loop.call_at(max(self._deadline, now + 1), self._timeout_cb)
+        if now < self._deadline:
+            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+        elif working:
+            self._timeout_handle = self.loop.call_at(now + 1, self._timeout_cb)
         else:
             self.timed_out()
 

@@ -36,7 +36,14 @@ def everything(raw, folder):
     message = inbox[0]
     yield "str", lambda: str(message)
     yield "repr", lambda: repr(message) + repr(inbox)
-    yield "html", lambda: message._repr_html_() + message.preview() + message.preview(plain=True)
+    yield (
+        "html",
+        lambda: (
+            message._repr_html_()
+            + message.preview()._repr_html_()
+            + message.preview(plain=True)._repr_html_()
+        ),
+    )
     for name in (
         "headers",
         "raw_headers",

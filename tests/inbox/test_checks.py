@@ -438,6 +438,17 @@ class TestTable:
         assert sink.inbox.check(rules="date-*").columns[0] == "id"
 
 
+# What a shipped template has beyond the styles in its tags makes it better where it is known: for
+# phones and the dark, and a line for lists of mail, which is hidden in three further ways.
+HARMLESS = {"<style> element", "display:none"}
+
+
+def broken(message):
+    """What clients do not know of the HTML of *message*, all of them taken together."""
+    found = message.check(client="all")
+    return set(found[found["severity"] != "note"]["why"].str.partition(" is not known")[0])
+
+
 class TestOwn:
     """What smtp_lab writes itself passes its own rules."""
 
@@ -445,7 +456,7 @@ class TestOwn:
         """send_test sends a mail without a fault, which no common client breaks."""
         lab.send_test(sink.profile(), to="you@example.com")
         assert sink.inbox[-1].check().empty
-        assert "warning" not in set(sink.inbox[-1].check(client="all")["severity"])
+        assert broken(sink.inbox[-1]) <= HARMLESS
 
     def test_the_report(self, sink):
         """So does the report template with a table, a chart and a file."""
@@ -461,7 +472,7 @@ class TestOwn:
         )
         lab.send(message, profile=sink.profile())
         assert sink.inbox[-1].check().empty
-        assert "warning" not in set(sink.inbox[-1].check(client="all")["severity"])
+        assert broken(sink.inbox[-1]) <= HARMLESS
 
 
 class TestArguments:
