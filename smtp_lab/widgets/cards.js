@@ -38,6 +38,8 @@ function render({ model, el }) {
   const choose = (name) => {
     model.set("chosen", name);
     model.save_changes();
+    // Changes wait for the kernel's answer to the one before, and a click would overtake them.
+    model.send({ type: "choose", name });
   };
   list.addEventListener("keydown", (event) => {
     const all = options();

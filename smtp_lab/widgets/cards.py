@@ -63,6 +63,10 @@ class Cards(anywidget.AnyWidget):
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("type") == "open":
             self._on_open()
+        elif content.get("type") == "choose":
+            name = content.get("name")
+            if name in [card["name"] for card in self.cards]:
+                self.set_state({"chosen": name})
 
 
 def _lines(profile: Profile) -> list[str]:
