@@ -62,6 +62,15 @@ def test_make_default(panel, book):
     assert panel.buttons["default"].disabled
 
 
+def test_a_card_is_chosen_before_the_click_that_follows(panel, book):
+    """The page says so in a message, as it says a click: changes of a value may come later."""
+    panel.cards._handle_custom_msg({"type": "choose", "name": "other"}, [])
+    panel.buttons["default"].click()
+    assert book.default == "other"
+    panel.cards._handle_custom_msg({"type": "choose", "name": "nobody"}, [])
+    assert panel.name == "other"
+
+
 def test_duplicating_asks_for_the_secret(panel, book):
     """The copy has the secret that was typed, and never the old one."""
     panel.cards.chosen = "team"
