@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import itertools
 import logging
 import os
 import pickle
@@ -91,6 +92,7 @@ class ChildServer:
         self._on_stop, self._holding = on_stop, holding
         self._writing, self._stopping = threading.Lock(), threading.Lock()
         self._proofs: dict[int, queue.SimpleQueue[bool]] = {}
+        self._numbers, self._settling = itertools.count(), dict[int, threading.Event]()
         self._ready: Future[tuple[int, int, int]] = Future()
         self._ending = self._forked = False
         self._process = _spawned()
@@ -117,6 +119,18 @@ class ChildServer:
     def running(self) -> bool:
         """Whether it still takes connections."""
         return not self._forked and self._reader.is_alive() and not self._ending
+
+    def settle(self, patience: float) -> None:
+        """Wait until the session of every client that has left is stored."""
+        number, settled = next(self._numbers), threading.Event()
+        self._settling[number] = settled
+        try:
+            self._send(("settle", number, patience))
+            settled.wait(patience + 1)
+        except (OSError, ValueError):
+            pass  # it has ended: there is nothing to wait for
+        finally:
+            del self._settling[number]
 
     def stop(self) -> None:
         """Take no more connections, finish messages on their way, store everything, and end."""
@@ -184,10 +198,14 @@ class ChildServer:
             case "judge":
                 args = tuple(rest)
                 threading.Thread(target=self._judge, args=args, name="smtp-lab-login").start()
+            case "settled":
+                self._settling.get(rest[0], threading.Event()).set()
             case "proved":
-                number, proved = rest
-                if answer := self._proofs.get(number):
-                    answer.put(proved)
+                self._proved(*rest)
+
+    def _proved(self, number: int, proved: bool) -> None:
+        if answer := self._proofs.get(number):
+            answer.put(proved)
 
     def _judge(self, number: int, mechanism: str, username: str) -> None:
         """Ask the function that decides; what the client said stays in the other process."""

@@ -18,6 +18,8 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from smtp_lab.archive import Archive
@@ -122,7 +124,7 @@ def main() -> None:
         outbox.send(("failed", error if isinstance(error, SmtpLabError) else _unexpected(error)))
     else:
         outbox.send(("ready", (server.port, server.tls_port, server.plain_port)))
-        alone = _wait(source, start.parent, ending)
+        alone = _wait(source, start.parent, ending, partial(_settle, server, outbox))
         server.stop()
         archive.close()
         if alone and start.folder:
@@ -157,10 +159,20 @@ def _unexpected(error: Exception) -> SinkError:
     return SinkError(f"The sink's process could not start ({said}).")
 
 
-def _wait(source: BinaryIO, parent: int, ending: threading.Event) -> bool:
+def _settle(server: Server, outbox: Outbox, number: int, patience: float) -> None:
+    server.settle(patience)
+    outbox.send(("settled", number))
+
+
+def _wait(
+    source: BinaryIO,
+    parent: int,
+    ending: threading.Event,
+    settle: Callable[[int, float], None],
+) -> bool:
     """Wait for the end; say whether it came because the parent is gone."""
     orderly = threading.Event()
-    args = source, orderly, ending
+    args = source, orderly, ending, settle
     threading.Thread(target=_hear, args=args, name="smtp-lab-parent", daemon=True).start()
     while not ending.wait(_LOOK):
         # Windows has no new parent for an orphan.
@@ -169,7 +181,12 @@ def _wait(source: BinaryIO, parent: int, ending: threading.Event) -> bool:
     return not orderly.is_set()
 
 
-def _hear(source: BinaryIO, orderly: threading.Event, ending: threading.Event) -> None:
+def _hear(
+    source: BinaryIO,
+    orderly: threading.Event,
+    ending: threading.Event,
+    settle: Callable[[int, float], None],
+) -> None:
     assert _questions is not None  # noqa: S101  # there since the server is
     try:
         while True:
@@ -177,7 +194,10 @@ def _hear(source: BinaryIO, orderly: threading.Event, ending: threading.Event) -
             if kind == "stop":
                 orderly.set()
                 break
-            if kind == "proves":
+            if kind == "settle":
+                # Others have something to say meanwhile.
+                threading.Thread(target=settle, args=rest, name="smtp-lab-settle").start()
+            elif kind == "proves":
                 _questions.prove(*rest)
             elif kind == "judged":
                 _questions.settle(*rest)

@@ -35,6 +35,9 @@ class Running(Protocol):
     def running(self) -> bool:
         """Whether it takes connections."""
 
+    def settle(self, patience: float) -> None:
+        """Wait until the session of every client that has left is stored."""
+
     def stop(self) -> None:
         """End it in order."""
 

@@ -8,6 +8,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -160,6 +161,19 @@ class Server:
         self._forked, self.said, self._stopping = True, FORKED, threading.Lock()
         release(self.port, self.tls_port, self.plain_port)
 
+    def settle(self, patience: float) -> None:
+        """Wait until the session of every client that has left is stored.
+
+        Args:
+            patience: Seconds to wait at most, where a client stays.
+        """
+        waiting = asyncio.run_coroutine_threadsafe(self._emptied(patience), self._loop)
+        end = time.monotonic() + patience
+        with suppress(TimeoutError):
+            waiting.result(patience + 1)
+        while not self._writer.idle(0) and time.monotonic() < end:
+            time.sleep(0.005)
+
     def stop(self) -> None:
         """Take no more connections, finish messages on their way, store everything, and end."""
         with self._stopping:
@@ -207,9 +221,9 @@ class Server:
     def _connected(self) -> list[LabProtocol | Doorman]:
         return [protocol for door, _ in self._doors for protocol in door.open]
 
-    async def _emptied(self) -> None:
+    async def _emptied(self, patience: float = _GOODBYE) -> None:
         # A connection leaves its door's set when it is lost, after its session went to the writer.
-        end = self._loop.time() + _GOODBYE
+        end = self._loop.time() + patience
         while self._connected() and self._loop.time() < end:
             await asyncio.sleep(0.01)
 

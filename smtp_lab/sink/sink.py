@@ -37,6 +37,8 @@ __all__ = ("Sink",)
 
 TEMPORARY = ":temporary:"
 
+_LEAVING = 0.25  # seconds a client may take to be gone
+
 
 class Sink:
     """The bundled mail server: takes mail over real SMTP, keeps it, and never passes it on.
@@ -320,7 +322,12 @@ class Sink:
 
     @property
     def sessions(self) -> pd.DataFrame:
-        """Every connection, also those that were refused or left, one row each, oldest first."""
+        """Every connection, also those that were refused or left, one row each, oldest first.
+
+        Who has just left is in it: that is waited for, a quarter of a second at most.
+        """
+        if self._server is not None and self._server.running:
+            self._server.settle(_LEAVING)
         return self.inbox.sessions()
 
     def __repr__(self) -> str:

@@ -55,6 +55,17 @@ class TestSameObject:
         assert [s.login_ok for s in ended(sink, 3)] == [True, True, False]
         assert len(sink.sessions) == 3
 
+    def test_who_has_left_is_in_the_table_at_once(self, new):
+        """Asked for as soon as a client has gone, the sessions hold its own."""
+        sink = new()
+        for n in range(1, 16):
+            with Talk(sink) as client:
+                client.hello()
+            assert len(sink.sessions) == n
+        with Talk(sink) as client:
+            client.hello()
+            assert len(sink.sessions) == 15  # one that stays is not waited for
+
     def test_it_stops_and_starts_again(self, new, tmp_path):
         """After a stop nothing listens; a new start goes on with the same mail."""
         port = free_port()
