@@ -31,11 +31,7 @@ class Job(NamedTuple):
     item: StoredMessage | StoredSession
     answer: Callable[[Outcome], None]
     loop: asyncio.AbstractEventLoop | None
-
-    @property
-    def size(self) -> int:
-        """Octets it takes, about."""
-        return len(self.item.raw) + 1000 if isinstance(self.item, StoredMessage) else 1000
+    size: int
 
 
 def answer_all(

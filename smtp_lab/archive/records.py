@@ -12,11 +12,12 @@ from typing import Any
 __all__ = ("StoredMessage", "StoredSession", "from_micros", "micros", "session_id")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(moment: datetime) -> int:
     """Whole microseconds since 1970 of an aware *moment*."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_micros(value: int) -> datetime:
@@ -53,7 +54,7 @@ class StoredSession:
         login_ok: Whether the last login was accepted; None when there was none.
         transcript: The dialogue as `Transcript.to_dict` gives it. When it is stored, ``first`` says
             which line the ``lines`` begin with: those before it are stored already. They may be
-            `Line` objects then, or each what `line_text` gives.
+            `Line` objects then, or the JSON of each as the tables keep it.
     """
 
     id: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from smtp_lab.archive.records import StoredMessage, StoredSession, from_micros, micros
 
-__all__ = ("Known", "Rows", "dialogue", "line_text", "message_of", "piece", "session_of")
+__all__ = ("Known", "Rows", "dialogue", "message_of", "piece", "session_of")
 
 _ABOUT = ("door", "peer", "ehlo", "tls_version", "tls_cipher", "login", "mechanism", "login_ok")
 _about = attrgetter("ended_at", *_ABOUT)
@@ -32,15 +32,6 @@ def piece(transcript: dict[str, Any]) -> str:
         return f"[{first},{','.join(lines)}]\n"
     cells = [[x[name] for name in _LINE] if isinstance(x, dict) else _line(x) for x in lines]
     return _json([first, *cells]) + "\n"
-
-
-def line_text(direction: str, stage: str, text: str, at: int, *, tls: bool) -> str:
-    """One line of a dialogue as the tables keep it, *at* so many microseconds after its begin.
-
-    *text* has no control characters. Written by hand, since it is done for each line that is said.
-    """
-    said = _json(text) if '"' in text or "\\" in text else f'"{text}"'
-    return f'["{direction}","{stage}",{said},{at},{"true" if tls else "false"}]'
 
 
 def _names(texts: tuple[str, ...]) -> str:

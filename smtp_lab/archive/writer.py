@@ -134,7 +134,7 @@ class Writer:
         with self._work:
             if self._full():
                 return False
-            self._add(Job(item, answer, loop))
+            self._add(Job(item, answer, loop, _size(item)))
         return True
 
     def put(self, item: StoredMessage | StoredSession) -> Future[int]:
@@ -150,7 +150,7 @@ class Writer:
         with self._work:
             while self._full():
                 self._room.wait()
-            self._add(Job(item, partial(resolve, future), None))
+            self._add(Job(item, partial(resolve, future), None, _size(item)))
         return future
 
     def note(self, session: StoredSession, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -165,7 +165,7 @@ class Writer:
         """
         with self._work:
             if len(self._jobs) < 10 * self._waiting and not self._ended:
-                self._add(Job(session, log_failure, loop))
+                self._add(Job(session, log_failure, loop, _size(session)))
             else:
                 self._dropped += 1
 
@@ -358,6 +358,10 @@ class Writer:
             self._archive.prune(self._retention)
         except ArchiveError as error:
             _log.error("old mail could not be let go: %s", error)  # the sentence says it all
+
+
+def _size(item: StoredMessage | StoredSession) -> int:
+    return len(item.raw) + 1000 if isinstance(item, StoredMessage) else 1000
 
 
 def _sorted(jobs: list[Job]) -> tuple[list[StoredMessage], list[StoredSession]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 from typing import Any
 
-from smtp_lab.archive.rows import line_text
 from smtp_lab.sink.door import MECHANISMS
 from smtp_lab.transcript import MASK, Direction, printable
 
@@ -30,29 +30,41 @@ class SessionLog:
 
     Attributes:
         stage: As in `smtp_lab.transcript.Line`.
-        tls: Whether what is noted from now on travelled encrypted.
     """
 
-    __slots__ = ("_begin", "_first", "_noted", "stage", "started_at", "tls")
+    __slots__ = ("_begin", "_first", "_noted", "_tls", "stage", "started_at")
 
     def __init__(self, started_at: datetime) -> None:
         self.started_at = started_at
         self.stage = "greeting"
-        self.tls = False
+        self._tls = "false"
         self._begin = _now()
         self._first = 0  # the number of the first line that is held
         self._noted: list[str] = []  # as the archive keeps it
 
+    @property
+    def tls(self) -> bool:
+        """Whether what is noted from now on travelled encrypted."""
+        return self._tls == "true"
+
+    @tls.setter
+    def tls(self, encrypted: bool) -> None:
+        self._tls = "true" if encrypted else "false"
+
     def note(self, direction: Direction, text: str) -> None:
         """Note one line; *text* must be masked already."""
+        noted = self._noted
+        if len(noted) >= _MOST:
+            if len(noted) > _MOST:
+                return
+            direction, text = "*", "more was said than is kept here"
         if not text.isprintable():
             text = printable(text)
-        if len(self._noted) > _MOST:
-            return
-        if len(self._noted) == _MOST:
-            direction, text = "*", "more was said than is kept here"
+        if '"' in text or "\\" in text:
+            text = json.dumps(text, ensure_ascii=False)[1:-1]
+        # Written by hand, since it is done for each line that is said.
         at = (_now() - self._begin) // 1000
-        self._noted.append(line_text(direction, self.stage, text, at, tls=self.tls))
+        noted.append(f'["{direction}","{self.stage}","{text}",{at},{self._tls}]')
 
     def command(self, verb: str, arg: str | None) -> None:
         """Note a command; of a login the mechanism at the most, which may be the secret itself."""

@@ -54,11 +54,14 @@ _REFUSED = "535 5.7.8 Error: authentication failed"
 _UNDECIDED = "454 4.7.0 Temporary authentication failure"  # RFC 4954 section 4.7
 
 
-class Storing:
+class _Storing:
     """Stands where a command's task is, while the archive is at work."""
 
     def cancel(self) -> None:
         """Do nothing: what was taken is stored, whoever leaves."""
+
+
+_STORING = _Storing()
 
 
 class LabProtocol(Bounded):
@@ -286,7 +289,7 @@ class LabProtocol(Bounded):
         else:
             message = self._message(data)
             self.hold(len(data))
-            self._task = Storing()
+            self._task = _STORING
             try:
                 taken = self.door.archive.offer(message, partial(self._stored, message), self.loop)
             except ArchiveError as error:
@@ -337,7 +340,9 @@ class LabProtocol(Bounded):
             mail_from="" if envelope.mail_from == "<>" else legible(envelope.mail_from or ""),
             rcpt_to=tuple(map(legible, envelope.rcpt_tos)),
             mail_options=tuple(map(legible, envelope.mail_options)),
-            rcpt_options=tuple(tuple(map(legible, o)) if o else () for o in envelope.rcpt_options),
+            rcpt_options=tuple(
+                [tuple(map(legible, o)) if o else () for o in envelope.rcpt_options]
+            ),
             received_at=datetime.now(UTC),
             session=self._snapshot(),
             lines=len(log) + 1,  # the answer is the next one
