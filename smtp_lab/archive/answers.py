@@ -10,7 +10,17 @@ from typing import NamedTuple
 
 from smtp_lab.archive.records import StoredMessage, StoredSession
 
-__all__ = ("Job", "Outcome", "answer_all", "call_in", "log_failure", "resolve", "settle", "wake")
+__all__ = (
+    "Job",
+    "Outcome",
+    "answer_all",
+    "call_in",
+    "log_failure",
+    "resolve",
+    "settle",
+    "sorted_out",
+    "wake",
+)
 
 _log = logging.getLogger("smtp_lab.archive")
 
@@ -32,6 +42,25 @@ class Job(NamedTuple):
     answer: Callable[[Outcome], None]
     loop: asyncio.AbstractEventLoop | None
     size: int
+
+    @classmethod
+    def of(
+        cls,
+        item: StoredMessage | StoredSession,
+        answer: Callable[[Outcome], None],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> Job:
+        """The job of storing *item*."""
+        size = len(item.raw) + 1000 if isinstance(item, StoredMessage) else 1000
+        return cls(item, answer, loop, size)
+
+
+def sorted_out(jobs: Iterable[Job]) -> tuple[list[StoredMessage], list[StoredSession]]:
+    """The messages and the sessions among *jobs*, each in their order."""
+    return (
+        [job.item for job in jobs if isinstance(job.item, StoredMessage)],
+        [job.item for job in jobs if isinstance(job.item, StoredSession)],
+    )
 
 
 def answer_all(

@@ -52,6 +52,7 @@ class Archive(Reader):
         lock_timeout: Seconds to wait for another program that has locked it.
 
     Attributes:
+        synchronous: See above.
         swift: Whether it is a file on this machine: `add` takes no time worth mentioning then, but
             for the disk.
 
@@ -78,7 +79,7 @@ class Archive(Reader):
         if isinstance(lock_timeout, bool) or not 0 <= lock_timeout <= 3600:
             problem = f"{lock_timeout!r} is not between 0 and 3600"
             raise InputError.of("lock_timeout", problem, "give seconds to wait")
-        self._create = create
+        self._create, self.synchronous = create, synchronous
         self._lock, self._gate = threading.Lock(), Gate()
         self._file = file_of(self.url)
         if self._file and create:
@@ -169,6 +170,18 @@ class Archive(Reader):
                 return self._pen.write(messages, sessions, wait=wait)
         finally:
             self._lock.release()
+
+    def move_log(self) -> None:
+        """Move what is in SQLite's log into the file, as far as nobody has to wait for that.
+
+        Others write meanwhile. What they wrote is left; with the next commit that waits it is moved
+        too, and the log begins anew.
+
+        Raises:
+            ArchiveError: It cannot be written.
+        """
+        with self._telling("written"), self._connected() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def fetched(self, mailbox: str) -> frozenset[str]:
         """The names, in *mailbox*, of the messages that were fetched from it."""

@@ -2,10 +2,11 @@
 
 There is a thread that writes. But two threads that are both busy in Python get in each other's way
 so much that a message costs twice as much. So what comes from an event loop is written in that
-loop, once a turn, where the archive is a file of this machine whose disk is quick: that takes less
-than waking the thread. The thread writes everything else: large messages, what would have to wait
-for another program's lock, all of it where the disk or a server is waited for, and whatever went
-wrong in the loop.
+loop where the archive is a file of this machine whose disk is quick: that takes less than waking
+the thread. A commit costs much the same for one message and for ten, so it waits a moment for those
+that are just coming. The thread writes everything else: large messages, what would have to wait for
+another program's lock, all of it where the disk or a server is waited for, and whatever went wrong
+in the loop. It also moves SQLite's log into the file, most of it while loops go on writing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from smtp_lab.archive.answers import (
     log_failure,
     resolve,
     settle,
+    sorted_out,
     wake,
 )
 from smtp_lab.archive.records import StoredMessage, StoredSession
@@ -44,6 +46,7 @@ _WAITING_BYTES = 64 * 2**20
 _HERE_BYTES = 2**18  # more than this at once would keep an event loop from its other clients
 _LOG_BYTES = 16 * 2**20  # written in a loop before the thread moves SQLite's log into the file
 _TURNS = 2  # of an event loop in which a group may grow
+_MORE = 0.001  # seconds a commit to the disk waits for messages that are about to be there
 _QUICK = 0.004  # seconds a group may take on the average to be written in an event loop
 _LATE = 0.012  # one that took longer counts as this much: one hiccup proves nothing
 _TIDY = 0.5  # seconds between two looks at the retention while mail comes in
@@ -63,6 +66,8 @@ class Writer:
         retention: How much the archive keeps; by default everything.
         told: Called after each commit with the first and the last number of the messages in it;
             it must not wait.
+        more: Says in an event loop whether another message is about to be there. Where each commit
+            waits for the disk, it waits for that first, a millisecond at most.
     """
 
     def __init__(
@@ -72,9 +77,11 @@ class Writer:
         waiting: int = 1000,
         retention: Retention | None = None,
         told: Callable[[int, int], None] | None = None,
+        more: Callable[[], bool] | None = None,
     ) -> None:
         self._archive, self._waiting, self._retention = archive, waiting, retention or Retention()
         self._told = told
+        self._more = more
         self._jobs: deque[Job] = deque()
         self._bytes = 0
         self._closing = self._ended = False
@@ -86,6 +93,8 @@ class Writer:
         self._turn: asyncio.AbstractEventLoop | None = None  # which will write next
         self._pace = _LATE  # seconds a group takes, on the average
         self._logged = 0  # octets written in event loops, and the log not moved
+        self._moved = False  # but for what came meanwhile, which the thread's next group brings
+        self._since = 0.0  # when a loop began to wait for more
         self._stuck = False  # a loop could not write what waits
         age = self._retention.age
         self._idle = min(_TIDY_IDLE, max(_TIDY, age.total_seconds() / 10)) if age else _TIDY_IDLE
@@ -134,7 +143,7 @@ class Writer:
         with self._work:
             if self._full():
                 return False
-            self._add(Job(item, answer, loop, _size(item)))
+            self._add(Job.of(item, answer, loop))
         return True
 
     def put(self, item: StoredMessage | StoredSession) -> Future[int]:
@@ -150,7 +159,7 @@ class Writer:
         with self._work:
             while self._full():
                 self._room.wait()
-            self._add(Job(item, partial(resolve, future), None, _size(item)))
+            self._add(Job.of(item, partial(resolve, future), None))
         return future
 
     def note(self, session: StoredSession, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -165,7 +174,7 @@ class Writer:
         """
         with self._work:
             if len(self._jobs) < 10 * self._waiting and not self._ended:
-                self._add(Job(session, log_failure, loop, _size(session)))
+                self._add(Job.of(session, log_failure, loop))
             else:
                 self._dropped += 1
 
@@ -221,7 +230,7 @@ class Writer:
         return (
             self._archive.swift
             and self._pace < _QUICK
-            and self._logged < _LOG_BYTES
+            and not self._moved
             and self._bytes < _HERE_BYTES
             and not self._stuck
             and not self._closing
@@ -257,9 +266,10 @@ class Writer:
     def _here(self, loop: asyncio.AbstractEventLoop, turns: int = _TURNS) -> None:
         """Write what waits, unless that takes too long."""
         with self._work:
-            if turns and not self._full():
-                loop.call_soon(self._here, loop, turns - 1)
+            if not self._full() and (turns or self._worth_waiting()):
+                loop.call_soon(self._here, loop, max(turns - 1, 0))
                 return
+            self._since = 0.0
             if self._turn is loop:
                 self._turn = None
             if self._busy or not self._jobs:
@@ -270,7 +280,7 @@ class Writer:
             jobs = self._take()
         begin = time.monotonic()
         try:
-            numbers = self._archive.add(*_sorted(jobs), wait=False)
+            numbers = self._archive.add(*sorted_out(jobs), wait=False)
         except Exception:  # noqa: BLE001  # the thread will meet it again, and deal with it
             with self._work:
                 self._jobs.extendleft(reversed(jobs))
@@ -280,6 +290,14 @@ class Writer:
             self._stored(jobs, numbers, begin, loop)
         finally:
             self._free(loop)
+
+    def _worth_waiting(self) -> bool:
+        """Whether the group is about to grow: syncing it costs the same, however large it is."""
+        if self._more is None or not self._more():
+            return False
+        now = time.monotonic()
+        self._since = self._since or now
+        return now - self._since < _MORE
 
     # --- the thread ---------------------------------------------------------------------------
 
@@ -293,7 +311,7 @@ class Writer:
         # In a function of its own, so that nothing of it is kept while the thread waits.
         jobs = self._next()
         if jobs:
-            self._logged = 0  # by now, or with this commit
+            self._logged, self._moved = 0, False  # by now, or with this commit
             self._write(jobs)
             self._free(None)
         return bool(jobs)
@@ -302,7 +320,9 @@ class Writer:
         """What the thread writes next; empty when all is done."""
         with self._work:
             while self._busy or (not self._closing and (self._turn or not self._jobs)):
-                if not self._work.wait(_TIDY if self._retention else None):
+                if self._logged >= _LOG_BYTES and not self._moved:
+                    self._move()
+                elif not self._work.wait(_TIDY if self._retention else None):
                     self._work.release()
                     try:
                         if self._untidy or time.monotonic() - self._tidied > self._idle:
@@ -313,10 +333,21 @@ class Writer:
             self._ended, self._stuck = not jobs, False
         return jobs
 
+    def _move(self) -> None:
+        """Move SQLite's log while event loops go on writing to it."""
+        self._work.release()
+        try:
+            self._archive.move_log()
+        except ArchiveError as error:
+            _log.error("the log could not be moved: %s", error)  # the sentence says it all
+        finally:
+            self._work.acquire()
+            self._moved = True
+
     def _write(self, jobs: list[Job]) -> None:
         begin = time.monotonic()
         try:
-            numbers = self._archive.add(*_sorted(jobs))
+            numbers = self._archive.add(*sorted_out(jobs))
         except ArchiveUnavailableError as error:
             answer_all([(job, error) for job in jobs])
         except Exception as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
@@ -343,6 +374,9 @@ class Writer:
             self._pace += (min(self._wrote - begin, _LATE) - self._pace) / 16
         self._untidy += octets
         self._logged += octets if here else 0
+        if self._logged >= _LOG_BYTES and not self._moved:
+            with self._work:
+                self._work.notify()
         if numbers:
             self._newest = numbers[-1]
             if self._told is not None:
@@ -358,14 +392,3 @@ class Writer:
             self._archive.prune(self._retention)
         except ArchiveError as error:
             _log.error("old mail could not be let go: %s", error)  # the sentence says it all
-
-
-def _size(item: StoredMessage | StoredSession) -> int:
-    return len(item.raw) + 1000 if isinstance(item, StoredMessage) else 1000
-
-
-def _sorted(jobs: list[Job]) -> tuple[list[StoredMessage], list[StoredSession]]:
-    return (
-        [job.item for job in jobs if isinstance(job.item, StoredMessage)],
-        [job.item for job in jobs if isinstance(job.item, StoredSession)],
-    )

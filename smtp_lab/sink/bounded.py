@@ -106,6 +106,12 @@ class Bounded(LoginEsmtp):
             return 0.0
         return self.loop.time() - self._heard if self._commands else math.inf
 
+    def writing(self, lately: float) -> bool:
+        """Whether a message has begun to come, and more of it came in the last *lately* seconds."""
+        envelope = self.envelope
+        begun = self._task is None and envelope is not None and envelope.mail_from is not None
+        return begun and self.loop.time() - self._heard < lately
+
     def make_room(self) -> None:
         """Leave at once: somebody else needs the place."""
         self.guests.leave(self, self.host)

@@ -11,6 +11,8 @@ from smtp_lab.sink.limits import Limits
 __all__ = ("Guest", "Guests")
 
 _SILENT = 1.0  # seconds after which a client that has spoken may lose its place to another
+_MANY = 64  # connections: more than that are not looked at for each group of messages
+_LATELY = 0.002  # seconds
 
 
 class Guest(Protocol):
@@ -21,6 +23,9 @@ class Guest(Protocol):
 
     def make_room(self) -> None:
         """Leave at once: somebody else needs the place."""
+
+    def writing(self, lately: float) -> bool:
+        """Whether a message has begun to come, and more of it came in the last *lately* seconds."""
 
 
 class Guests:
@@ -69,6 +74,12 @@ class Guests:
         """Count *octets* more (or fewer); say whether all is within the limit."""
         self.held += octets
         return self.held <= self._most
+
+    def writing(self) -> bool:
+        """Whether another message is about to be there."""
+        if self._count > _MANY:
+            return False
+        return any(guest.writing(_LATELY) for peers in self._from.values() for guest in peers)
 
 
 def _make_room(guests: Iterable[Guest]) -> bool:

@@ -89,14 +89,16 @@ class Server:
             sockets[door][0].getsockname()[1] for door in DOORS
         )
         _silence_aiosmtpd()
+        guests = Guests(settings.limits)
         self._writer = _Sorter(
             archive,
             retention=settings.retention,
             told=told or self.watchers.tell,
+            more=guests.writing,
             rules=Rules(settings.rules),
         )
         self._behind = Behind(archive, self._writer)
-        self._doors = self._made_doors(sockets, context)
+        self._doors = self._made_doors(sockets, context, guests)
         self._loop = _new_loop()
         self._stopping = threading.Lock()
         self._servers: list[asyncio.Server] = []
@@ -119,11 +121,10 @@ class Server:
         atexit.register(self.stop)
 
     def _made_doors(
-        self, sockets: dict[str, list[socket.socket]], context: ssl.SSLContext
+        self, sockets: dict[str, list[socket.socket]], context: ssl.SSLContext, guests: Guests
     ) -> list[tuple[Door, list[socket.socket]]]:
         settings = self.settings
         credentials = Credentials(settings.users_or_judge)
-        guests = Guests(settings.limits)
         return [
             (
                 Door(

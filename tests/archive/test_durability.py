@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,7 +95,7 @@ def event(line: str) -> str:
 
 
 class TestSynced:
-    def events(self, tmp_path, synchronous):
+    def events(self, tmp_path, synchronous, clients=1):
         """What a sink wrote, synced and sent, in the order it was done, by the system's record."""
         strace = need("strace", "Debian: apt-get install strace")
         record = tmp_path / "record"
@@ -104,12 +105,18 @@ class TestSynced:
         if probe.returncode != 0:
             missing("the right to trace a process", probe.stderr.decode().strip())
         child = Child(before, str(tmp_path), synchronous)
-        with Talk(SimpleNamespace(port=child.port)) as talk:
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(self.send, [child.port] * clients))
+        child.close()
+        return "".join(map(event, record.read_text().splitlines()))
+
+    @staticmethod
+    def send(port):
+        """Send twenty messages, each of which is taken."""
+        with Talk(SimpleNamespace(port=port)) as talk:
             talk.hello()
             for n in range(20):
                 assert talk.mail(b"x" * 70 + b"\r\n%d\r\n" % n).startswith("250")
-        child.close()
-        return "".join(map(event, record.read_text().splitlines()))
 
     @pytest.mark.parametrize("process", ["812", "12354"])
     def test_the_number_of_a_thread_is_no_reply(self, process):

@@ -33,3 +33,15 @@ def test_normal_does_not_wait_for_the_disk(dialogues):
     found = dialogues("NORMAL")
     assert len(found) == 20
     assert [said for said in found if "w" not in said or "s" in said] == []
+
+
+def test_a_group_of_several_clients_is_synced_before_any_is_answered(tmp_path, monkeypatch):
+    """With many clients at once no 250 leaves between a write to the log and the sync of it."""
+    first = "from smtp_lab.archive import writer\nwriter._LATE, writer._QUICK = 0.0, 1.0\n"
+    monkeypatch.setattr(test_durability, "CHILD", first + test_durability.CHILD)
+    events = test_durability.TestSynced().events(tmp_path, "FULL", clients=6)
+    assert events.count("2") == 120
+    assert re.search("w3*2", events) is None, events
+    (tmp_path / "normal").mkdir()
+    events = test_durability.TestSynced().events(tmp_path / "normal", "NORMAL", clients=6)
+    assert re.search("w3*2", events), "the same look sees where there is no sync"

@@ -380,6 +380,62 @@ class TestWhoWrites:
         log = Path(f"{archive.url.database}-wal")
         assert log.stat().st_size < 3 * 2**24
 
+    def test_the_log_is_moved_while_the_loop_goes_on(self, archive, writer, monkeypatch):
+        """The thread begins to move the log, and meanwhile the loop still writes."""
+        monkeypatch.setattr(writer_module, "_LOG_BYTES", 50_000)
+        monkeypatch.setattr(writer_module, "_QUICK", 10.0)
+        moving, go_on, move = threading.Event(), threading.Event(), archive.move_log
+
+        def slowly():
+            moving.set()
+            assert go_on.wait(10)
+            move()
+
+        monkeypatch.setattr(archive, "move_log", slowly)
+
+        async def work():
+            for _ in range(10):
+                await writer.store(a_message(b"x" * 10_000))
+            assert await asyncio.to_thread(moving.wait, 10)
+            number = await asyncio.wait_for(writer.store(a_message(b"meanwhile")), 10)
+            go_on.set()
+            return number
+
+        file = Path(archive.url.database)
+        before = file.stat().st_size
+        assert asyncio.run(work()) == 11
+        until(lambda: file.stat().st_size > before + 50_000)
+
+    def test_a_group_waits_for_what_is_about_to_come(self, archive, written, monkeypatch):
+        """While others are in the middle of a message the commit waits, so that all share one."""
+        monkeypatch.setattr(writer_module, "_MORE", 10.0)
+        monkeypatch.setattr(writer_module, "_LATE", 0.0)
+        monkeypatch.setattr(writer_module, "_QUICK", 1.0)
+        coming = [True] * 3
+        writer = Writer(archive, more=lambda: bool(coming))
+
+        async def late():
+            while coming:
+                await asyncio.sleep(0.01)
+                coming.pop()
+                await asyncio.sleep(0)
+                yield asyncio.create_task(writer.store(a_message()))
+
+        async def work():
+            first = asyncio.create_task(writer.store(a_message()))
+            tasks = [first, *[task async for task in late()]]
+            return await asyncio.gather(*tasks)
+
+        assert sorted(asyncio.run(work())) == [1, 2, 3, 4]
+        assert written[0][1] >= 3
+        writer.close()
+
+    def test_a_group_does_not_wait_for_ever(self, archive):
+        """Who is always about to send something keeps nobody's message from being stored."""
+        writer = Writer(archive, more=lambda: True)
+        assert asyncio.run(asyncio.wait_for(writer.store(a_message()), 10)) == 1
+        writer.close()
+
     def test_a_loop_that_ends_in_its_turn_leaves_it_to_others(self, archive, writer, written_in):
         """A message that a loop was about to write is written when the next one comes."""
         loop = asyncio.new_event_loop()
