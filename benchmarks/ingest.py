@@ -31,6 +31,8 @@ from pathlib import Path
 
 from serving import Run, Running, serving, tool
 
+from smtp_lab.sink.tls import LabAuthority
+
 SIZES = {"1K": 1024, "4K": 4096, "20K": 20_480, "1M": 1_048_576}
 MESSAGES = {"1K": 12_000, "4K": 12_000, "20K": 6_000, "1M": 300}
 OURS = ("full", "normal", "full-asyncio", "normal-asyncio")
@@ -64,9 +66,12 @@ class Case:
             count = count // 5 if self.reuse else 20 * self.connections
         if options.quick:
             count = min(count, 300)
-        with serving(name, options.maildev) as server:
-            self.send(server, min(WARM, count))
-            return self.send(server, count)
+        own = tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix="tmp-")
+        with own as folder:
+            LabAuthority(Path(folder) / "ca")  # as wherever a sink ran before
+            with serving(name, options.maildev, folder) as server:
+                self.send(server, min(WARM, count))
+                return self.send(server, count)
 
     def send(self, server: Running, count: int) -> Run:
         """Send *count* messages to *server*."""
@@ -106,7 +111,8 @@ def rates(options: argparse.Namespace) -> None:
     sizes = SIZES if options.all and not options.quick else options.sizes
     for case in [Case(n, size, way) for size in sizes for way in ways for n in counts]:
         runs = in_turn(names, options.rounds, lambda name: case.run(name, options))  # noqa: B023
-        print(f"\n{case} ({options.rounds} rounds)")
+        most = 60 + 3 * case.connections * SIZES[case.size] / 1e6
+        print(f"\n{case} ({options.rounds} rounds; memory of ours: goal at most {most:.0f} MB)")
         print(
             f"{'':16}{'msg/s':>8}{'x stock':>9}{'x smtp-sink':>13}"
             f"{'CPU ms':>8}{'/ stock':>9}{'MB':>6}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import ssl
 from pathlib import Path
@@ -36,20 +37,24 @@ class LabAuthority:
     """
 
     def __init__(self, folder: Path) -> None:
-        import trustme
-
         self.folder = folder
         self.ca_file = folder / "lab-ca.pem"
-        store = folder / "lab-ca-with-key.pem"
+        self._store = folder / "lab-ca-with-key.pem"
         try:
-            if not store.exists():
+            if not self._store.exists():
+                import trustme
+
                 made = trustme.CA(organization_name="smtp_lab", organization_unit_name="lab CA")
-                _create(store, made.private_key_pem.bytes() + made.cert_pem.bytes())
-            pem = store.read_bytes()
+                _create(self._store, made.private_key_pem.bytes() + made.cert_pem.bytes())
+            pem = self._store.read_bytes()
             cut = pem.index(b"-----BEGIN CERTIFICATE-----")
-            self._ca: trustme.CA = trustme.CA.from_pem(pem[cut:], pem[:cut])
-            if not self.ca_file.exists() or self.ca_file.read_bytes() != pem[cut:]:
-                write_private(self.ca_file, pem[cut:])
+            self._key, self._certificate = pem[:cut], pem[cut:]
+            # Known by both: a certificate that was issued by another one is of no use.
+            self._issued = folder / f"localhost-{hashlib.sha256(pem).hexdigest()[:16]}.pem"
+            if not self._issued.exists():
+                self._issue(NAMES)  # also shows whether the authority is whole
+            if not self.ca_file.exists() or self.ca_file.read_bytes() != self._certificate:
+                write_private(self.ca_file, self._certificate)
         except OSError as error:
             raise SinkError(
                 f"The lab CA in {folder} cannot be read or made ({error.strerror}); "
@@ -57,21 +62,41 @@ class LabAuthority:
             ) from None
         except ValueError:
             raise SinkError(
-                f"The lab CA in {store} is damaged; delete the file and a new one is made."
+                f"The lab CA in {self._store} is damaged; delete the file and a new one is made."
             ) from None
 
     def server_context(self, host: str) -> ssl.SSLContext:
-        """A TLS context for the sink, TLS 1.2 at least, with a fresh certificate.
+        """A TLS context for the sink, TLS 1.2 at least.
+
+        Its certificate is issued once and kept beside the authority's key, since issuing one takes
+        more time and memory than all else a start does; a fresh one is issued for an address beyond
+        this machine.
 
         Args:
             host: Where the sink listens. The certificate is valid for `NAMES` and that address;
                 beyond this machine, for its name too.
         """
-        names = (*NAMES, *more_names(host))
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._ca.issue_cert(*names, common_name="localhost").configure_cert(context)
+        names = (*NAMES, *more_names(host))
+        if names == NAMES:
+            with contextlib.suppress(OSError):  # not there, not readable, or damaged
+                context.load_cert_chain(self._issued)
+                return context
+        self._issue(names).configure_cert(context)
         return context
+
+    def _issue(self, names: tuple[str, ...]) -> trustme.LeafCert:
+        import trustme
+
+        authority = trustme.CA.from_pem(self._certificate, self._key)
+        issued = authority.issue_cert(*names, common_name="localhost")
+        if names == NAMES:
+            with contextlib.suppress(OSError):  # it can be issued again
+                for old in self.folder.glob("localhost-*.pem"):
+                    old.unlink(missing_ok=True)
+                write_private(self._issued, issued.private_key_and_cert_chain_pem.bytes())
+        return issued
 
 
 def _create(path: Path, data: bytes) -> None:
