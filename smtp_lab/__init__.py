@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from smtp_lab.transcript import Transcript as Transcript
     from smtp_lab.widgets import BatchPanel as BatchPanel
     from smtp_lab.widgets import ComposePanel as ComposePanel
-    from smtp_lab.widgets import InboxList as InboxList
+    from smtp_lab.widgets import InboxPanel as InboxPanel
     from smtp_lab.widgets import ProfileForm as ProfileForm
     from smtp_lab.widgets import ProfilesPanel as ProfilesPanel
     from smtp_lab.widgets import SendTestPanel as SendTestPanel
@@ -157,7 +157,7 @@ _HOMES = {
     "widgets": (
         "BatchPanel",
         "ComposePanel",
-        "InboxList",
+        "InboxPanel",
         "ProfileForm",
         "ProfilesPanel",
         "SendTestPanel",

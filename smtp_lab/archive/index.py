@@ -158,6 +158,21 @@ class Index:
         query = sa.select(m.c.session_id).where(m.c.id.in_(numbers)).distinct()
         return {row["session_id"] for row in self._archive.rows(query)}
 
+    def marks(self, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """What ``has:`` and ``is:`` find of these messages, some hundreds at the most.
+
+        One that nobody has read yet is left out.
+        """
+        t = schema.contents
+        query = sa.select(t.c.message_id, t.c.marks).where(t.c.message_id.in_(numbers))
+        return {row["message_id"]: tuple(row["marks"].split()) for row in self._archive.rows(query)}
+
+    def ended_badly(self) -> int:
+        """How many sessions without a good end are known, to see that there is another."""
+        e = schema.endings
+        count = sa.select(sa.func.count().label("n")).select_from(e).where(e.c.complete)
+        return int(self._archive.rows(count)[0]["n"])
+
     def details(
         self,
         after: int = 0,

@@ -76,11 +76,11 @@ class Reader:
         newest = sa.select(sa.func.max(m.c.id)).select_from(m)
         return int(self._scalar(within(newest, mailbox)) or 0)
 
-    def ids(self, mailbox: str | None = None) -> list[int]:
-        """The numbers of all messages, oldest first."""
+    def ids(self, mailbox: str | None = None, after: int = 0) -> list[int]:
+        """The numbers of all messages, or of those above *after*, oldest first."""
         m = schema.messages
-        query = within(sa.select(m.c.id).select_from(m), mailbox).order_by(m.c.id)
-        return [row["id"] for row in self.rows(query)]
+        query = sa.select(m.c.id).select_from(m).where(m.c.id > after).order_by(m.c.id)
+        return [row["id"] for row in self.rows(within(query, mailbox))]
 
     def messages(  # noqa: PLR0913  # each narrows it down in another way, all by name
         self,
@@ -161,6 +161,11 @@ class Reader:
             ids: The messages' numbers; by default all messages.
         """
         return self._labels(schema.tags.c.message_id, schema.tags.c.tag, ids)
+
+    def tag_names(self) -> list[str]:
+        """Every tag that any message has, in the order of the alphabet."""
+        query = sa.select(schema.tags.c.tag).distinct()
+        return sorted(row["tag"] for row in self.rows(query))
 
     def mailboxes(self, ids: Iterable[int] | None = None) -> dict[int, tuple[str, ...]]:
         """The mailboxes of each message that is in any, in the order of the alphabet.

@@ -335,11 +335,13 @@ class Captured(Judged):
         )
 
     def __str__(self) -> str:
-        lines = [f"{name}: {value}" for name, value in self._summary().items()]
+        lines = [f"{name}: {value}" for name, value in self.summary.items()]
         body = "\n".join(map(printable, (self.text or self.html).splitlines()))
         return "\n".join([*map(printable, lines), "", body])
 
-    def _summary(self) -> dict[str, str]:
+    @property
+    def summary(self) -> dict[str, str]:
+        """What stands above its body where it is shown: headers, envelope, how it came, files."""
         session = self.session
         shown = {name: self.header(name) for name in _SHOWN if self.header(name)}
         shown["Envelope"] = f"{self.mail_from or '<>'} → {', '.join(self.rcpt_to)}"
@@ -358,9 +360,7 @@ class Captured(Judged):
 
     def _repr_html_(self) -> str:
         # Made printable: characters that turn text around would make "exe.gpj" of "jpg.exe".
-        shown = {
-            name: printable(value.replace("\t", " ")) for name, value in self._summary().items()
-        }
+        shown = {name: printable(value.replace("\t", " ")) for name, value in self.summary.items()}
         return (
             f"<div>{facts_table(f'Message {self.id}', shown)}{self.preview()._repr_html_()}</div>"
         )

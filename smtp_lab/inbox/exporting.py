@@ -9,7 +9,7 @@ import zipfile
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,10 +21,20 @@ from smtp_lab.inbox.cells import for_sheets, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ("ENVELOPES", "Exports")
+__all__ = ("ENVELOPES", "KINDS", "Exports")
 
 ENVELOPES = "envelopes.json"
 """The file of a ZIP that says what the messages do not: envelopes, times, tags."""
+
+KINDS = {
+    "zip": "to_zip",
+    "mbox": "to_mbox",
+    "csv": "to_csv",
+    "xlsx": "to_excel",
+    "json": "to_json",
+    "parquet": "to_parquet",
+}
+"""The methods that write one file, by how its name ends."""
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 _TABLES = ("messages", "recipients", "attachments", "links", "codes", "sessions")
@@ -129,6 +139,32 @@ class Exports:
                 made.writestr(_name_of(message), message.raw)
             made.writestr(ENVELOPES, json.dumps(envelopes, indent=1))
         return Path(path)
+
+    def export(self, folder: str | Path, kind: str) -> Path:
+        """Write the messages into a file in *folder*, named after the moment.
+
+        Args:
+            folder: Made when it is not there.
+            kind: ``zip``, ``mbox``, ``csv``, ``xlsx``, ``json`` or ``parquet``.
+
+        Returns:
+            The file; none that was there is written over.
+
+        Raises:
+            InputError: There is no such kind, or it cannot be written.
+        """
+        if kind not in KINDS:
+            raise InputError.of("kind", f"{kind!r} is none", f"choose one of {', '.join(KINDS)}")
+        folder = Path(folder).expanduser()
+        with _told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        stem, count = f"mail_{datetime.now(UTC):%Y-%m-%d_%H%M%S}", 1
+        path = folder / f"{stem}.{kind}"
+        while path.exists():
+            count += 1
+            path = folder / f"{stem}_{count}.{kind}"
+        made: Path = getattr(self, KINDS[kind])(path)
+        return made
 
     # --- tables -------------------------------------------------------------------------------
 

@@ -46,6 +46,10 @@ class Found(View):
         """The numbers of the messages, as in the column ``id``."""
         return self._numbers[:]
 
+    def refused(self) -> list[str]:
+        """The ids of the sessions that were found themselves, oldest first; see `sessions`."""
+        return self._refused[:]
+
     def __iter__(self) -> Iterator[Captured]:
         for some in in_parts(self._numbers, _BATCH):
             found = self.archive.messages(among=some)

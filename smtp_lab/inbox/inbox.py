@@ -99,18 +99,22 @@ class Inbox(View, Waiting):
 
     # --- searching ----------------------------------------------------------------------------
 
-    def search(self, query: str = "") -> Found:
+    def search(self, query: str = "", *, since: int = 0) -> Found:
         """The messages that match *query*, and the sessions without one that do.
 
         The language is described in ``docs/search.md``: fields (``from:ann``, ``subject:"report
         7"``, ``has:attachment``, ``is:refused``, ``larger:1M``, ``after:2026-03-04``), words,
         quotes, ``-``, ``OR`` and parentheses.
 
+        Args:
+            query: What is looked for; empty for all.
+            since: Only messages behind this `marker`, and no sessions.
+
         Raises:
             InputError: The query cannot be understood; says where.
             ArchiveError: What is new could not be read or kept.
         """
-        return self._search(query, understand(query))
+        return self._search(query, understand(query), since)
 
     def _search(self, query: str, node: Node, after: int = 0) -> Found:
         index = fill(self.archive)
@@ -125,8 +129,7 @@ class Inbox(View, Waiting):
     def since(self, marker: int) -> Found:
         """The messages that came in after *marker* was set."""
         marker = whole(marker)
-        numbers = [n for n in self.archive.ids(self.mailbox) if n > marker]
-        return Found(self.archive, "", numbers)
+        return Found(self.archive, "", self.archive.ids(self.mailbox, marker))
 
     def tag(self, which: str | Iterable[int], tags: str | Iterable[str]) -> int:
         """Give *tags* to messages.

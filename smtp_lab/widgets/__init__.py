@@ -2,7 +2,7 @@
 
 from smtp_lab.widgets.batch_panel import BatchPanel
 from smtp_lab.widgets.compose_panel import ComposePanel
-from smtp_lab.widgets.inbox_list import InboxList
+from smtp_lab.widgets.inbox_panel import InboxPanel
 from smtp_lab.widgets.panels import App, app
 from smtp_lab.widgets.profile_form import ProfileForm
 from smtp_lab.widgets.profiles_panel import ProfilesPanel
@@ -13,7 +13,7 @@ __all__ = (
     "App",
     "BatchPanel",
     "ComposePanel",
-    "InboxList",
+    "InboxPanel",
     "ProfileForm",
     "ProfilesPanel",
     "SecretBox",

@@ -1,14 +1,16 @@
-"""Profiles and what is done with them, as lines of Python."""
+"""Profiles, inboxes and what is done with them, as lines of Python."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from smtp_lab.archive.address import name_of
 from smtp_lab.config import BasicAuth, Profile, ProfileBook
 from smtp_lab.config._model import Model
 from smtp_lab.config.paths import tilde
+from smtp_lab.inbox import Inbox
 
-__all__ = ("IMPORT", "as_call", "open_book", "profile_lines")
+__all__ = ("IMPORT", "as_call", "open_book", "open_inbox", "profile_lines")
 
 IMPORT = "import smtp_lab as lab"
 
@@ -16,6 +18,13 @@ IMPORT = "import smtp_lab as lab"
 def open_book(book: ProfileBook) -> str:
     """The line that opens *book*."""
     return f"book = lab.ProfileBook.open({tilde(book.path)!r})"
+
+
+def open_inbox(inbox: Inbox) -> str:
+    """The line that opens *inbox*; a password of its archive is not in it."""
+    where = tilde(name_of(inbox.archive.url.set(password=None)))
+    mailbox = f", mailbox={inbox.mailbox!r}" if inbox.mailbox is not None else ""
+    return f"inbox = lab.Inbox.open({where!r}{mailbox})"
 
 
 def profile_lines(profile: Profile) -> Iterator[str]:

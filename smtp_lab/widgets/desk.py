@@ -7,16 +7,20 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Literal
 
+from smtp_lab.archive import Archive
 from smtp_lab.config import Profile, ProfileBook
+from smtp_lab.config.paths import data_dir
 from smtp_lab.deliver import Batch
 from smtp_lab.errors import SmtpLabError
+from smtp_lab.inbox import Inbox
+from smtp_lab.sink import Sink
 
 __all__ = ("Desk", "Event")
 
-Event = Literal["book", "chosen", "stale", "open", "field"]
+Event = Literal["book", "chosen", "stale", "open", "field", "sink"]
 """What panels are told: the book or a profile's health is another, another profile is at hand, the
-file was changed elsewhere, a panel is asked for by its id, or a field of the form
-by its dotted name and what there is to say of it."""
+file was changed elsewhere, a panel is asked for by its id, a field of the form by its dotted name
+and what there is to say of it, or another sink is at hand or it was started or stopped."""
 
 _LOOK = 1.0  # seconds between two looks at the files
 
@@ -27,16 +31,26 @@ class Desk:
     Args:
         book: The profiles; the default book unless given.
         batch: Many messages that are sent, for the panel on them.
+        sink: The sink at hand.
 
     Attributes:
         chosen: Name of the profile at hand; empty for a new one.
         draft: Gives the profile as the form has it, saved or not; None where there is no form.
         batch: See above.
+        sink: See above; None where there is none.
     """
 
-    def __init__(self, book: ProfileBook | None = None, *, batch: Batch | None = None) -> None:
+    def __init__(
+        self,
+        book: ProfileBook | None = None,
+        *,
+        batch: Batch | None = None,
+        sink: Sink | None = None,
+    ) -> None:
         self._book = book
         self.batch = batch
+        self.sink = sink
+        self._inbox: Inbox | None = None
         self.chosen = ""
         self.draft: Callable[[], Profile] | None = None
         self._listeners: list[tuple[Event, Callable[[Any], None]]] = []
@@ -50,6 +64,24 @@ class Desk:
         if self._book is None:
             self._book = ProfileBook.open()
         return self._book
+
+    @property
+    def inbox(self) -> Inbox:
+        """The inbox of the sink at hand, else that of this user's archive, which is made if needed.
+
+        Raises:
+            ArchiveError: The archive cannot be opened.
+        """
+        if self.sink is not None:
+            return self.sink.inbox
+        if self._inbox is None:
+            self._inbox = Inbox(Archive(data_dir() / "mail.sqlite3"))
+        return self._inbox
+
+    def use_sink(self, sink: Sink | None) -> None:
+        """Take *sink* in hand."""
+        self.sink = sink
+        self.tell("sink", sink)
 
     def on(self, event: Event, listener: Callable[[Any], None]) -> None:
         """Call *listener* when *event* happens, with what belongs to it."""

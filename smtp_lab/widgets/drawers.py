@@ -1,4 +1,4 @@
-"""What the panel of profiles asks before it does something: a name, a secret, a confirmation."""
+"""What a panel asks before it does something: a name, a folder, a secret, a confirmation."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Drawer(w.VBox):
 
     Args:
         point: Moves the focus to what has a CSS class.
+        home: The class of what has the focus when nothing is asked any more.
     """
 
-    def __init__(self, point: Callable[[str], None]) -> None:
-        self._point = point
+    def __init__(self, point: Callable[[str], None], home: str = "smtp-lab-cards") -> None:
+        self._point, self._home = point, home
         self.yes: w.Button | None = None
         self.no: w.Button | None = None
         super().__init__([])
@@ -71,7 +72,7 @@ class Drawer(w.VBox):
     def shut(self) -> None:
         """Ask nothing any more."""
         self.children = []
-        self._point("smtp-lab-cards")
+        self._point(self._home)
 
 
 def choice(label: str, options: Sequence[tuple[str, str]], value: str | None = None) -> w.Dropdown:

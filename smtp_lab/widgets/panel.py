@@ -43,12 +43,14 @@ class Panel(w.VBox):
     Attributes:
         id: Short name.
         title: For its tab, for the catalogues.
+        needs_book: Whether it shows what is in the book, and watches it when it is alone.
         status: What it said last.
         work: What it is doing that takes long.
     """
 
     id: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    needs_book: ClassVar[bool] = True
     status: w.HTML
     work: Work
 
@@ -69,7 +71,8 @@ class Panel(w.VBox):
         super().__init__([self.manners, self._stale, *body, self.code_button, self.code_view])
         self.add_class("smtp-lab-panel")
         desk.on("stale", self._show_stale)
-        desk.watch()
+        if self.needs_book:
+            desk.watch()
 
     def make_says(self) -> w.HBox:
         """Make the line that tells what the panel is doing, and what it says, for its body."""

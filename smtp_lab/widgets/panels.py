@@ -11,6 +11,7 @@ import ipywidgets as w
 from smtp_lab.config import ProfileBook
 from smtp_lab.deliver import Batch
 from smtp_lab.errors import InputError
+from smtp_lab.sink import Sink
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.panel import Panel
 from smtp_lab.widgets.words import _, use_language
@@ -22,6 +23,7 @@ PANELS = {
     "form": "profile_form:ProfileForm",
     "send_test": "send_test_panel:SendTestPanel",
     "batch": "batch_tab:BatchTab",
+    "inbox": "inbox_panel:InboxPanel",
 }
 """Every panel by its id, in the order of the tabs: where its class stands.
 
@@ -78,14 +80,17 @@ def app(
     *,
     panels: Sequence[str] = tuple(PANELS),
     batch: Batch | None = None,
+    sink: Sink | None = None,
     language: str | None = None,
 ) -> App:
     """Everything there is to click, in one cell of a notebook.
 
     Args:
         book: The profiles; the default book unless given.
-        panels: Which panels, in order: some of ``profiles``, ``form``, ``send_test``, ``batch``.
+        panels: Which panels, in order: some of ``profiles``, ``form``, ``send_test``, ``batch``,
+            ``inbox``.
         batch: Many messages that are sent, for the panel on them; others of the notebook are found.
+        sink: The sink whose inbox is shown; by default the archive of this user is.
         language: ``en``, ``de`` or ``ja``, for all panels from now on; by default what
             ``SMTP_LAB_LANGUAGE`` or the locale says.
 
@@ -99,7 +104,7 @@ def app(
             raise InputError.of("panels", f"{name!r} is no panel", fix)
     if language is not None:
         use_language(language)
-    return App(Desk(book, batch=batch), panels)
+    return App(Desk(book, batch=batch, sink=sink), panels)
 
 
 def _class(name: str) -> Any:

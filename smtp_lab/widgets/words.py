@@ -55,7 +55,7 @@ def _(text: str) -> str:
 
 def n_(one: str, many: str, count: int) -> str:
     """*one* or *many*, as *count* asks for, in the `language`, with the count put in."""
-    return _catalogue(language()).ngettext(one, many, count).format(n=count)
+    return _catalogue(language()).ngettext(one, many, count).format(n=f"{count:,}")
 
 
 def N_(text: str) -> str:  # noqa: N802  # the name gettext's tools look for

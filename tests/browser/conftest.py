@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from accessible import install
 from jupyter import Notebook, find_chromium, lab_server
 from playwright.sync_api import Browser, Page, sync_playwright
 from support import missing
@@ -64,11 +65,12 @@ def page(
     page.on(
         "request", lambda asked: None if asked.url.startswith(ours) else strangers.append(asked.url)
     )
-    # A request that the page's own policy stopped never left it.
+    # A request that the page's own policy stopped, or the rule that drawings of an SVG come from the
+    # same origin, never left it.
     page.on(
         "requestfailed",
         lambda asked: (
-            "csp" in (asked.failure or "").lower()
+            any(why in (asked.failure or "").lower() for why in ("csp", "origin"))
             and asked.url in strangers
             and strangers.remove(asked.url)
         ),
@@ -89,3 +91,16 @@ def notebook(page: Page, server: tuple[str, str, Path]) -> Iterator[Notebook]:
     kernels = page.context.request.get(f"{base}/api/kernels?token={token}").json()
     for kernel in kernels:
         page.context.request.delete(f"{base}/api/kernels/{kernel['id']}?token={token}")
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    return install(tmp_path_factory.mktemp("axe"))
+
+
+@pytest.fixture
+def dark(notebook: Notebook) -> Iterator[None]:
+    """The dark theme for one test."""
+    yield
+    notebook.command("apputils:change-theme", theme="JupyterLab Light")

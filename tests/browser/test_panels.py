@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from accessible import install, violations
+from accessible import violations
 from jupyter import Notebook
 from playwright.sync_api import Locator, expect
 
@@ -66,19 +65,6 @@ class Panels:
 def panels(notebook: Notebook) -> Panels:
     """All panels on a book with a profile that works, the default, and one that does not."""
     return Panels(notebook)
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    return install(tmp_path_factory.mktemp("axe"))
-
-
-@pytest.fixture
-def dark(notebook: Notebook) -> Iterator[None]:
-    """The dark theme for one test."""
-    yield
-    notebook.command("apputils:change-theme", theme="JupyterLab Light")
 
 
 def test_from_a_refusal_to_a_mail_that_arrives(panels):
