@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from smtp_lab.widgets import ProfileForm as ProfileForm
     from smtp_lab.widgets import ProfilesPanel as ProfilesPanel
     from smtp_lab.widgets import SendTestPanel as SendTestPanel
+    from smtp_lab.widgets import SinkPanel as SinkPanel
     from smtp_lab.widgets import app as app
 
 _HOMES = {
@@ -161,6 +162,7 @@ _HOMES = {
         "ProfileForm",
         "ProfilesPanel",
         "SendTestPanel",
+        "SinkPanel",
         "app",
     ),
 }

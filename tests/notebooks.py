@@ -57,9 +57,9 @@ def renew(home: Path, copies: list[Path]) -> int:
         client.execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)
-        notebook.metadata = {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
-        }
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        title = {"title": notebook.metadata["title"]} if "title" in notebook.metadata else {}
+        notebook.metadata = title | {"kernelspec": kernel}
         nbformat.write(notebook, original)
         print(f"renewed {original.relative_to(ROOT)}")  # noqa: T201  # a command line tool
     return 0

@@ -55,6 +55,9 @@ def test_the_profile_and_the_report_run_as_written(sink):
     exec(report, names)
     assert sink.inbox[-1].subject == "Sales"
     assert {file.name for file in sink.inbox[-1].attachments} == {"picture1.png", "sales.xlsx"}
+    # From notebook to inbox: nothing to be mended, and nothing to be warned of.
+    found = sink.inbox[-1].check()
+    assert set(found["severity"]) <= {"note"}, found
 
 
 def test_many_messages_run_as_written(sink, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ _OWN = {
     *("from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "mime-version"),
     *("return-path", "received", "dkim-signature", "list-unsubscribe", "list-unsubscribe-post"),
 }
+_LONGEST_LINE = 998  # octets (RFC 5322 section 2.1.1)
 _MOST = 2_000  # characters of a value
 
 
@@ -47,6 +48,9 @@ def add_headers(message: EmailMessage, made: Mapping[str, str], given: Any) -> N
             message[name] = line
         except (ValueError, LookupError, AttributeError) as error:
             raise InputError.of(field, f"cannot be written ({error})", "change it") from None
+        folded = message[name].fold(policy=message.policy)
+        if max(map(len, folded.splitlines())) > _LONGEST_LINE:
+            raise InputError.of(field, "holds a word that is too long for a line", "shorten it")
 
 
 def add_unsubscribe(message: EmailMessage, where: Any) -> None:

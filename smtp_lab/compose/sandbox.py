@@ -17,13 +17,16 @@ from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from smtp_lab.compose.budget import MOST_ITEMS, TooMuchError, budget
 
 __all__ = ("Sandbox", "is_html")
 
+_MOST_NESTED = 2 * MOST_ITEMS  # things in a list and in all the lists in it
 _WIDEST = 10_000  # of a padding, a precision or a batch
+_HOLDERS = (list, tuple, dict, Namespace)
 _TOO_LONG = f"makes a value longer than {MOST_ITEMS:,}"
 _STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style)", re.IGNORECASE | re.DOTALL)
 _TOO_WIDE = f"pads a value to more than {_WIDEST:,} characters"
@@ -73,7 +76,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals["range"] = _short_range
         for name, function in DEFAULT_FILTERS.items():
             self.filters[name] = _guarded(name, function)
-        self.filters["step"] = _step
+        self.filters |= {"step": _step, "weighed": _weighed}
 
     def preprocess(self, source: str, name: str | None = None, filename: str | None = None) -> str:
         """Keep the braces of CSS from being taken for Jinja's; see `jinja2.Environment`."""
@@ -130,10 +133,26 @@ class _Counting(NodeTransformer):
     def visit_CallBlock(self, node: nodes.CallBlock) -> Any:  # noqa: N802
         return self._count(node)
 
+    def visit_List(self, node: nodes.List) -> nodes.Expr:  # noqa: N802
+        return self._weigh(node)
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Expr:  # noqa: N802
+        return self._weigh(node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Expr:  # noqa: N802
+        return self._weigh(node) if node.ctx == "load" else node
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Include:  # noqa: N802
+        return node  # the files it names stay as they are: others look at them
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
         self.generic_visit(node)
         parts = nodes.List(node.nodes, lineno=node.lineno)
         return nodes.Filter(parts, "join", [], [], None, None, lineno=node.lineno)
+
+    def _weigh(self, node: Any) -> nodes.Expr:
+        self.generic_visit(node)
+        return nodes.Filter(node, "weighed", [], [], None, None, lineno=node.lineno)
 
     def _count(self, node: Any) -> Any:
         self.generic_visit(node)
@@ -147,6 +166,11 @@ class _Counting(NodeTransformer):
 def _step(_context: Context, characters: int) -> str:
     budget().step(max(0, characters))
     return ""
+
+
+@pass_context
+def _weighed(_context: Context, value: Any) -> Any:
+    return _sized(value)
 
 
 def _short_range(*args: int) -> range:
@@ -221,7 +245,25 @@ def _check_size(length: int) -> None:
 def _sized(value: Any) -> Any:
     if isinstance(value, str | bytes | list | tuple | dict):
         _check_size(len(value))
+    if isinstance(value, _HOLDERS):
+        _check_nested(value)
     return value
+
+
+def _check_nested(value: Any) -> None:
+    """Refuse lists that hold one another so often that nobody could write them out."""
+    left, holders = _MOST_NESTED, [value]
+    while holders:
+        one = holders.pop()
+        inside: Any = one
+        if isinstance(one, Namespace):
+            inside = object.__getattribute__(one, "_Namespace__attrs").values()
+        elif isinstance(one, dict):
+            inside = one.values()
+        left -= len(inside) + 1
+        if left < 0:
+            raise TooMuchError(f"nests lists to more than {_MOST_NESTED:,} things")
+        holders += [other for other in inside if isinstance(other, _HOLDERS)]
 
 
 def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -194,6 +194,12 @@ class Template:
         trees = [tree for part in self._source.parts for tree in self._trees(part)]
         return sorted(names_used(trees, required=required) - GIVEN - {"now"})
 
+    @property
+    def themed(self) -> bool:
+        """Whether a theme changes anything about it: it uses one, or extends what does."""
+        trees = [tree for part in self._source.parts for tree in self._trees(part)]
+        return "theme" in names_used(trees, required=False)
+
     def preview(
         self, *, language: str = "en", theme: Mapping[str, str] | str | None = None, **data: Any
     ) -> Preview:

@@ -16,6 +16,7 @@ __all__ = ("check_address", "check_addresses", "parse_addresses", "parse_sender"
 # C0 and C1 controls, line and paragraph separators, and what turns the direction of text around:
 # with those a name can be made to look like another address.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_ENCODED_WORD = re.compile(r"=\?[^?\s]*\?[bq]\?", re.IGNORECASE)  # RFC 2047
 _SENDER = re.compile(
     r'\A(?:(?P<name>(?:"(?:[^"\\]|\\.)*"|[^<>"])*)<(?P<angle>[^<>]*)>|(?P<bare>[^<>]*))\Z'
 )
@@ -59,6 +60,9 @@ def _check_text(text: object, field: str) -> None:
         raise InputError.of(field, f"is a {type(text).__name__}, not a text", _EXAMPLE)
     if _CONTROLS.search(text):
         raise InputError.of(field, "holds a line break or another control character", _EXAMPLE)
+    if _ENCODED_WORD.search(text):  # what it hides could be one of these
+        problem = "holds an encoded word (=?…?=), which mail programs decode"
+        raise InputError.of(field, problem, "give the text itself")
 
 
 def _check_length(text: str, field: str) -> None:

@@ -6,5 +6,6 @@ from smtp_lab.inbox.found import Found
 from smtp_lab.inbox.inbox import Inbox
 from smtp_lab.inbox.plain import Link
 from smtp_lab.inbox.tree import PartInfo
+from smtp_lab.inbox.unsent import unsent
 
-__all__ = ("Attachment", "Captured", "Code", "Found", "Inbox", "Link", "PartInfo")
+__all__ = ("Attachment", "Captured", "Code", "Found", "Inbox", "Link", "PartInfo", "unsent")

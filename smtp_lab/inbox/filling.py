@@ -10,7 +10,7 @@ from smtp_lab.inbox.captured import Captured
 from smtp_lab.inbox.reading import content_of, ending_of
 from smtp_lab.inbox.summary import READER, summary_of
 
-__all__ = ("fill", "fill_some")
+__all__ = ("fill", "fill_endings", "fill_some")
 
 _AT_ONCE = 100  # messages with their raw bytes
 _OCTETS = 32 * 2**20  # of raw messages that are held while they are read
@@ -27,9 +27,17 @@ def fill(archive: Archive, upto: int | None = None) -> Index:
     done = index.upto()
     while done < last:
         done, _ = _read(archive, index, done, _AT_ONCE)
-    while _read_endings(index):
-        pass
+    _read_all_endings(index)
     return index
+
+
+def fill_endings(archive: Archive) -> None:
+    """Read every session's end, and no message.
+
+    Raises:
+        ArchiveError: It cannot be read, or what is new cannot be written into it.
+    """
+    _read_all_endings(Index(archive))
 
 
 def fill_some(archive: Archive, most: int) -> tuple[int, bool]:
@@ -66,6 +74,11 @@ def _keep(archive: Archive, index: Index, found: Sequence[tuple[StoredMessage, S
         summaries[stored.id] = summary_of(message)
     archive.summarize(READER, summaries)
     index.keep(found[-1][0].id, contents, [stored.session.id for stored, _ in found])
+
+
+def _read_all_endings(index: Index) -> None:
+    while _read_endings(index):
+        pass
 
 
 def _read_endings(index: Index) -> bool:

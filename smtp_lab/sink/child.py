@@ -92,7 +92,7 @@ class ChildServer:
         self._on_stop, self._holding = on_stop, holding
         self._writing, self._stopping = threading.Lock(), threading.Lock()
         self._proofs: dict[int, queue.SimpleQueue[bool]] = {}
-        self._numbers, self._settling = itertools.count(), dict[int, threading.Event]()
+        self._numbers, self._asked = itertools.count(), dict[int, queue.SimpleQueue[int]]()
         self._ready: Future[tuple[int, int, int]] = Future()
         self._ending = self._forked = False
         self._process = _spawned()
@@ -122,15 +122,24 @@ class ChildServer:
 
     def settle(self, patience: float) -> None:
         """Wait until the session of every client that has left is stored."""
-        number, settled = next(self._numbers), threading.Event()
-        self._settling[number] = settled
+        self._ask("settle", patience)
+
+    @property
+    def connected(self) -> int:
+        """How many clients are connected now."""
+        return self._ask("count", 0.0)
+
+    def _ask(self, what: str, patience: float) -> int:
+        """Ask the process for *what*, and give the number it answers, or nought in time."""
+        number, answer = next(self._numbers), queue.SimpleQueue[int]()
+        self._asked[number] = answer
         try:
-            self._send(("settle", number, patience))
-            settled.wait(patience + 1)
-        except (OSError, ValueError):
-            pass  # it has ended: there is nothing to wait for
+            self._send((what, number, patience))
+            return answer.get(timeout=patience + 1)
+        except (OSError, ValueError, queue.Empty):
+            return 0  # it has ended, or is slow to answer
         finally:
-            del self._settling[number]
+            del self._asked[number]
 
     def stop(self) -> None:
         """Take no more connections, finish messages on their way, store everything, and end."""
@@ -198,8 +207,9 @@ class ChildServer:
             case "judge":
                 args = tuple(rest)
                 threading.Thread(target=self._judge, args=args, name="smtp-lab-login").start()
-            case "settled":
-                self._settling.get(rest[0], threading.Event()).set()
+            case "answered":
+                if asked := self._asked.get(rest[0]):
+                    asked.put(rest[1])
             case "proved":
                 self._proved(*rest)
 

@@ -124,7 +124,7 @@ def main() -> None:
         outbox.send(("failed", error if isinstance(error, SmtpLabError) else _unexpected(error)))
     else:
         outbox.send(("ready", (server.port, server.tls_port, server.plain_port)))
-        alone = _wait(source, start.parent, ending, partial(_settle, server, outbox))
+        alone = _wait(source, start.parent, ending, partial(_answer, server, outbox))
         server.stop()
         archive.close()
         if alone and start.folder:
@@ -159,20 +159,21 @@ def _unexpected(error: Exception) -> SinkError:
     return SinkError(f"The sink's process could not start ({said}).")
 
 
-def _settle(server: Server, outbox: Outbox, number: int, patience: float) -> None:
-    server.settle(patience)
-    outbox.send(("settled", number))
+def _answer(server: Server, outbox: Outbox, what: str, number: int, patience: float) -> None:
+    if what == "settle":
+        server.settle(patience)
+    outbox.send(("answered", number, server.connected))
 
 
 def _wait(
     source: BinaryIO,
     parent: int,
     ending: threading.Event,
-    settle: Callable[[int, float], None],
+    answer: Callable[[str, int, float], None],
 ) -> bool:
     """Wait for the end; say whether it came because the parent is gone."""
     orderly = threading.Event()
-    args = source, orderly, ending, settle
+    args = source, orderly, ending, answer
     threading.Thread(target=_hear, args=args, name="smtp-lab-parent", daemon=True).start()
     while not ending.wait(_LOOK):
         # Windows has no new parent for an orphan.
@@ -185,7 +186,7 @@ def _hear(
     source: BinaryIO,
     orderly: threading.Event,
     ending: threading.Event,
-    settle: Callable[[int, float], None],
+    answer: Callable[[str, int, float], None],
 ) -> None:
     assert _questions is not None  # noqa: S101  # there since the server is
     try:
@@ -194,9 +195,10 @@ def _hear(
             if kind == "stop":
                 orderly.set()
                 break
-            if kind == "settle":
+            if kind in ("settle", "count"):
                 # Others have something to say meanwhile.
-                threading.Thread(target=settle, args=rest, name="smtp-lab-settle").start()
+                args = kind, *rest
+                threading.Thread(target=answer, args=args, name="smtp-lab-answer").start()
             elif kind == "proves":
                 _questions.prove(*rest)
             elif kind == "judged":

@@ -35,6 +35,10 @@ class Running(Protocol):
     def running(self) -> bool:
         """Whether it takes connections."""
 
+    @property
+    def connected(self) -> int:
+        """How many clients are connected now."""
+
     def settle(self, patience: float) -> None:
         """Wait until the session of every client that has left is stored."""
 

@@ -61,9 +61,9 @@ class Server:
         settings: What was asked for.
         said: Why it has ended, where it did so by itself; else empty.
         watchers: Who wants to hear of each message.
-        port: The port of the STARTTLS door.
-        tls_port: The port of the implicit TLS door.
-        plain_port: The port of the plain door.
+        port: The port of the STARTTLS door; 0 where it is not open.
+        tls_port: The port of the implicit TLS door, or 0.
+        plain_port: The port of the plain door, or 0.
     """
 
     port: int
@@ -86,7 +86,7 @@ class Server:
         context = authority.server_context(settings.host)
         sockets = _listen_at(settings)
         self.port, self.tls_port, self.plain_port = (
-            sockets[door][0].getsockname()[1] for door in DOORS
+            sockets[door][0].getsockname()[1] if door in sockets else 0 for door in DOORS
         )
         _silence_aiosmtpd()
         guests = Guests(settings.limits)
@@ -138,9 +138,9 @@ class Server:
                     offers=settings.offers,
                     mechanisms=settings.mechanisms,
                 ),
-                sockets[door],
+                listening,
             )
-            for door in DOORS
+            for door, listening in sockets.items()
         ]
 
     def _give_up(self, sockets: dict[str, list[socket.socket]]) -> None:
@@ -157,10 +157,15 @@ class Server:
         """Whether it still takes connections."""
         return not self._forked and self._thread.is_alive()
 
+    @property
+    def connected(self) -> int:
+        """How many clients are connected now."""
+        return sum(len(door.open) for door, _ in self._doors)
+
     def forked(self) -> None:
         """Let go of the ports and connections: this process is a copy of the one that has them."""
         self._forked, self.said, self._stopping = True, FORKED, threading.Lock()
-        release(self.port, self.tls_port, self.plain_port)
+        release(*filter(None, (self.port, self.tls_port, self.plain_port)))
 
     def settle(self, patience: float) -> None:
         """Wait until the session of every client that has left is stored.
@@ -230,10 +235,12 @@ class Server:
 
 
 def _listen_at(settings: Settings) -> dict[str, list[socket.socket]]:
-    """The listening sockets of each door: all of them, or none and an error."""
+    """The listening sockets of each door that is asked for: all of them, or none and an error."""
     opened: dict[str, list[socket.socket]] = {}
     try:
         for door, (name, port) in zip(DOORS, settings.ports.items(), strict=True):
+            if door not in settings.doors:
+                continue
             # Without encryption nothing leaves this machine, a password least of all.
             host = HOST if door == "plain" else settings.host
             opened[door] = listen(port, name, host)

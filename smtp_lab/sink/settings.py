@@ -37,6 +37,7 @@ class Settings(NamedTuple):
     port: int
     tls_port: int
     plain_port: int
+    doors: tuple[str, ...]
     users: tuple[tuple[str, Secret], ...] | Callable[[Login], bool] | None
     login_required: frozenset[str]
     limits: Limits
@@ -56,6 +57,7 @@ class Settings(NamedTuple):
         port: int,
         tls_port: int,
         plain_port: int,
+        doors: Collection[str] | None,
         users: Users,
         login_required: bool | Mapping[str, bool] | None,
         max_size: int | None,
@@ -93,6 +95,7 @@ class Settings(NamedTuple):
             port=port,
             tls_port=tls_port,
             plain_port=plain_port,
+            doors=_doors(doors),
             users=tuple((n, s if isinstance(s, Secret) else Secret(s)) for n, s in users.items())
             if isinstance(users, Mapping)
             else users,
@@ -145,6 +148,13 @@ def _check_ports(**ports: Any) -> None:
             taken[number] = name
 
 
+def _doors(given: Any) -> tuple[str, ...]:
+    doors = tuple(_chosen("doors", given, DOORS))
+    if not doors:
+        raise InputError.of("doors", "are none", f"give some of {', '.join(DOORS)}")
+    return doors
+
+
 def _required(given: Any, *, by_default: bool) -> frozenset[str]:
     if given is None:
         given = by_default
@@ -187,8 +197,10 @@ def _chosen(name: str, given: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(given, str) or not isinstance(given, Collection):
         fix = f"give a list of some of {', '.join(known)}"
         raise InputError.of(name, "is no list of names", fix)
-    wanted = {str(one).upper() for one in given}
-    if unknown := sorted(wanted.difference(known)):
-        fix = f"known are {', '.join(known)}"
-        raise InputError.of(name, f"{unknown[0]!r} is not known to the sink", fix)
+    by_name = {one.casefold(): one for one in known}
+    for one in given:
+        if str(one).casefold() not in by_name:
+            fix = f"known are {', '.join(known)}"
+            raise InputError.of(name, f"{str(one)!r} is not known to the sink", fix)
+    wanted = {by_name[str(one).casefold()] for one in given}
     return tuple(one for one in known if one in wanted)

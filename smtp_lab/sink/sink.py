@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from smtp_lab.archive import Archive, Retention
 from smtp_lab.archive.pen import Synchronous
 from smtp_lab.archive.store import LOCK_TIMEOUT
-from smtp_lab.config import BasicAuth, Profile, SmtpConnection
+from smtp_lab.config import Profile, SmtpConnection
 from smtp_lab.config._model import hiding
 from smtp_lab.config.paths import data_dir, private_dir, tilde
 from smtp_lab.errors import InputError, SinkError
@@ -20,7 +20,6 @@ from smtp_lab.inbox import Captured, Inbox
 from smtp_lab.show import facts_table
 from smtp_lab.sink import exposure, running
 from smtp_lab.sink.credentials import Credentials
-from smtp_lab.sink.door import DOORS
 from smtp_lab.sink.limits import Limits
 from smtp_lab.sink.ports import HOST
 from smtp_lab.sink.rules import Rule
@@ -29,6 +28,7 @@ from smtp_lab.sink.settings import Settings, Users
 from smtp_lab.sink.temporary import TemporaryFolder
 from smtp_lab.sink.tls import LabAuthority
 from smtp_lab.sink.watching import Watcher
+from smtp_lab.sink.way_in import connection, port_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,8 @@ class Sink:
         port: Port of the STARTTLS door; 0 takes a free one.
         tls_port: Port of the implicit TLS door; 0 takes a free one.
         plain_port: Port of the plain door; 0 takes a free one.
+        doors: Which doors are open, some of ``starttls``, ``implicit`` and ``plain``; by default
+            all three.
         users: Passwords (or tokens) by user name; a function that is given a `Login` and says
             within ten seconds whether it may come in; ``any`` for any login. None is the
             same, except beyond this machine and on a JupyterHub, where others are on the same one:
@@ -98,6 +100,7 @@ class Sink:
         port: int = 0,
         tls_port: int = 0,
         plain_port: int = 0,
+        doors: Collection[str] | None = None,
         users: Users = None,
         login_required: bool | Mapping[str, bool] | None = None,
         max_size: int | None = None,
@@ -121,6 +124,7 @@ class Sink:
             port=port,
             tls_port=tls_port,
             plain_port=plain_port,
+            doors=doors,
             users=users,
             login_required=login_required,
             max_size=max_size,
@@ -193,8 +197,8 @@ class Sink:
         authority = LabAuthority(self._ca_folder)
         server = running.begin(settings, self.archive, authority, self._temporary)
         # The STARTTLS door last: the built-in profile leads to what was announced last.
-        doors = [self._connection(server, implicit=implicit) for implicit in (True, False)]
-        running.introduce(server, doors)
+        doors = [door for door in ("plain", "implicit", "starttls") if door in settings.doors]
+        running.introduce(server, [self._connection(server, door) for door in doors])
         if self._temporary is not None:
             # Nobody can come back to a temporary archive: the server ends with the sink. Not in
             # this thread, which may be the server's own when the collector runs there.
@@ -218,17 +222,32 @@ class Sink:
     @property
     def port(self) -> int:
         """The port of the STARTTLS door."""
-        return self._live.port
+        return port_of(self._live, "starttls")
 
     @property
     def tls_port(self) -> int:
         """The port of the implicit TLS door."""
-        return self._live.tls_port
+        return port_of(self._live, "implicit")
 
     @property
     def plain_port(self) -> int:
         """The port of the plain door."""
-        return self._live.plain_port
+        return port_of(self._live, "plain")
+
+    @property
+    def settings(self) -> Settings:
+        """What was asked for; its passwords are `Secret`."""
+        return self._settings
+
+    @property
+    def temporary(self) -> bool:
+        """Whether its archive is gone when the sink is."""
+        return self._temporary is not None
+
+    @property
+    def connected(self) -> int:
+        """How many clients are connected now."""
+        return self._live.connected
 
     @cached_property
     def ca_file(self) -> Path:
@@ -260,29 +279,28 @@ class Sink:
         sender: str = "smtp_lab <lab@example.com>",
         implicit: bool = False,
     ) -> Profile:
-        """A profile that sends to this sink: encrypted, verified, logged in.
+        """A profile that sends to this sink: encrypted, verified, logged in, if a door allows it.
 
         Args:
             name: What to call it.
             sender: Who sends, as ``Name <address>``.
-            implicit: Use the door that speaks TLS from the first byte.
+            implicit: Use the door that speaks TLS from the first byte; by default the first that is
+                open of STARTTLS, that one, and plain.
+
+        Raises:
+            SinkError: The sink does not run, or that door is not open.
         """
         return Profile(
             name=name,
             sender=sender,
             description="The bundled sink: nothing sent here leaves this machine.",
-            connection=self._connection(self._live, implicit=implicit),
+            connection=self._connection(
+                self._live, "implicit" if implicit else self._settings.doors[0]
+            ),
         )
 
-    def _connection(self, server: Running, *, implicit: bool) -> SmtpConnection:
-        username, password = self._credentials.first
-        return SmtpConnection(
-            host=exposure.client_host(self.host),
-            port=server.tls_port if implicit else server.port,
-            security="implicit" if implicit else "starttls",
-            ca_file=tilde(self.ca_file),
-            auth=BasicAuth(username=username, password=password),
-        )
+    def _connection(self, server: Running, door: str) -> SmtpConnection:
+        return connection(server, door, self._credentials.first, self.ca_file)
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -336,16 +354,18 @@ class Sink:
         where = tilde(self.archive.name)
         if not self.running:
             return f"<Sink stopped, archive {where}>"
-        doors = f"port {self.port} STARTTLS, port {self.tls_port} TLS, port {self.plain_port} plain"
+        names = {"starttls": "STARTTLS", "implicit": "TLS", "plain": "plain"}
+        opened = self._settings.doors
+        doors = ", ".join(f"port {port_of(self._live, d)} {names[d]}" for d in opened)
         return f"<Sink on {self.host}: {doors}, archive {where}>"
 
     @property
     def _who(self) -> str:
         who = "any name and password" if self._credentials.open else "only the users it was given"
         doors = self._settings.login_required
-        if len(doors) == len(DOORS):
+        if doors >= set(self._settings.doors):
             return f"{who}, required"
-        where = " and ".join(door for door in DOORS if door in doors)
+        where = " and ".join(door for door in self._settings.doors if door in doors)
         return f"{who}, required at the doors {where}" if doors else f"{who}, not required"
 
     def _repr_html_(self) -> str:
@@ -353,13 +373,12 @@ class Sink:
         if self.running:
             local = exposure.is_local(self.host)
             where = "on this machine only" if local else "BEYOND THIS MACHINE"
-            state = {
-                "State": f"running, {where}",
-                "STARTTLS": f"{self.host}, port {self.port}",
-                "Implicit TLS": f"{self.host}, port {self.tls_port}",
-                "Plain": f"{HOST}, port {self.plain_port}",
-                "Login": self._who,
-            }
+            state = {"State": f"running, {where}"}
+            names = {"starttls": "STARTTLS", "implicit": "Implicit TLS", "plain": "Plain"}
+            for door in self._settings.doors:
+                host = HOST if door == "plain" else self.host
+                state[names[door]] = f"{host}, port {port_of(self._live, door)}"
+            state["Login"] = self._who
         state |= {
             "Trust": tilde(self.ca_file),
             "Archive": tilde(self.archive.name),

@@ -8,6 +8,7 @@ from smtp_lab.widgets.profile_form import ProfileForm
 from smtp_lab.widgets.profiles_panel import ProfilesPanel
 from smtp_lab.widgets.secret_box import SecretBox
 from smtp_lab.widgets.send_test_panel import SendTestPanel
+from smtp_lab.widgets.sink_panel import SinkPanel
 
 __all__ = (
     "App",
@@ -18,5 +19,6 @@ __all__ = (
     "ProfilesPanel",
     "SecretBox",
     "SendTestPanel",
+    "SinkPanel",
     "app",
 )

@@ -50,7 +50,7 @@ class BatchPanel(w.VBox):
             self.result.value = ""
             return
         outcomes = batch.outcomes
-        fresh = not any(outcome.attempts or outcome.failure for outcome in outcomes)
+        fresh = not (batch.done or any(o.attempts or o.failure for o in outcomes))
         self._label("Start" if fresh else "Resume", "Send what is unsent", "primary")
         self.button.disabled = not outcomes.unsent
         self.bar.bar_style = "success" if outcomes.ok else "" if fresh else "danger"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import ipywidgets as w
 
 from smtp_lab.deliver import Batch
-from smtp_lab.widgets import as_code
+from smtp_lab.widgets import as_code, notebook
 from smtp_lab.widgets.batch_panel import BatchPanel
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.panel import Panel, button
@@ -43,9 +42,7 @@ class BatchTab(Panel):
     def look(self) -> None:
         """Look for batches among the variables of the notebook; what Look again does."""
         self._found = {
-            name: value
-            for name, value in vars(sys.modules["__main__"]).items()
-            if isinstance(value, Batch) and not name.startswith("_")
+            name: value for name, value in notebook.variables().items() if isinstance(value, Batch)
         }
         given: Any = self.desk.batch
         if given is not None and given not in self._found.values():

@@ -1,145 +1,365 @@
-"""The panel on a template: its data beside how the mail looks, and a button that sends it."""
+"""Compose a mail: its template, its data and its files beside how it looks; then send it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import ipywidgets as w
 
-from smtp_lab.compose import Template, render
-from smtp_lab.compose.preview import Preview
-from smtp_lab.config import Profile
-from smtp_lab.deliver import Delivery, send
-from smtp_lab.errors import SmtpLabError
-from smtp_lab.inbox.preview import document, frame, text_document
+from smtp_lab.config import Profile, ProfileBook
+from smtp_lab.config.builtin import NAME as LAB
+from smtp_lab.deliver import Batch, Delivery
+from smtp_lab.errors import InputError, SinkError, SmtpLabError
 from smtp_lab.sink import Sink
+from smtp_lab.widgets import compose_code
+from smtp_lab.widgets.attachments_box import AttachmentsBox
+from smtp_lab.widgets.data_fields import DataFields
+from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.later import Later
+from smtp_lab.widgets.letter import Letter
+from smtp_lab.widgets.mail_preview import MailPreview
+from smtp_lab.widgets.merge_box import MergeBox
+from smtp_lab.widgets.outcome_view import OutcomeView
+from smtp_lab.widgets.panel import Panel, button
+from smtp_lab.widgets.placed import placed
+from smtp_lab.widgets.quiet_html import QuietHtml
+from smtp_lab.widgets.recipient import Recipient
+from smtp_lab.widgets.rows import LAYOUT, STYLE, Note, text_field
+from smtp_lab.widgets.template_picker import TemplatePicker
+from smtp_lab.widgets.words import N_, _
 
 __all__ = ("ComposePanel",)
 
-_WIDTHS = [("phone", 375), ("desktop", 800)]
-_LONG = 60  # a text with more characters gets a box of several lines
 
+class ComposePanel(Panel):
+    """A mail from a template: what it says, how it looks, what checks find, and its sending.
 
-class ComposePanel(w.VBox):
-    """A template with its data beside a live preview.
-
-    Texts, numbers and switches can be changed in the panel; frames, figures, dates and lists are
-    used as they were given. What it shows is `Template.fill`, and what it sends `render`.
+    What it shows and sends is what `render` makes. A table or a figure is taken from the notebook
+    by the name of its variable.
 
     Args:
-        template: As for `render`.
+        template: As for `render`: the first one to show.
         data: Variables; the template's sample for those that are not given.
-        to: Who gets it.
-        sink: Where *Send* sends it; what arrived is shown below.
-        profile: Through which it is sent, when not to a sink.
+        to: Who gets it; by default the sender.
+        sink: Where it is sent, if not through a profile.
+        profile: Through which it is sent; by default the sink, or the one at hand.
+        book: The profiles; the default book unless given.
+        desk: What it shares with other panels.
 
     Attributes:
-        delivery: What became of the last sending, or None.
+        delivery: What became of the last mail, or None.
+
+    Raises:
+        InputError: There is no such template.
     """
 
-    def __init__(
+    id = "compose"
+    title = N_("Compose")
+    SINK, GIVEN = "/sink", "/given"  # choices that are no profile of the book; no name has a slash
+
+    def __init__(  # noqa: PLR0913  # each is a part of a mail, all but the first two by name
         self,
-        template: Any,
+        template: Any = "report",
         data: Mapping[str, Any] | None = None,
         *,
-        to: str = "you@example.com",
+        to: str = "",
         sink: Sink | None = None,
         profile: Profile | str | None = None,
+        book: ProfileBook | None = None,
+        desk: Desk | None = None,
     ) -> None:
-        self.template = Template.open(template)
-        self._data = {**self.template.sample, **(data or {})}
-        self._to, self._sink, self._profile = to, sink, profile
+        desk = desk if desk is not None else Desk(book, sink=sink)
+        self._data = dict(data or {})
+        self._profile_given = profile if isinstance(profile, Profile) else None
+        self._drawn: dict[int, tuple[Any, Any]] = {}
+        self.later = Later(self.draw)
         self.delivery: Delivery | None = None
-        needed = self.template.variables(required=True)
-        self.fields = {
-            name: field
-            for name in self.template.variables()
-            if name in self._data or name in needed
-            if (field := _field(name, self._data.get(name, ""))) is not None
-        }
-        languages = self.template.languages or ["en"]
-        self.language = w.Dropdown(options=languages, value=languages[0], description="Language")
-        self.width = w.ToggleButtons(options=_WIDTHS, value=375, tooltips=["375 px", "800 px"])
-        self.button = w.Button(
-            description="Send to the sink" if sink else "Send",
-            tooltip=f"Send it to {to}",
-            button_style="primary",
+        self.picker = TemplatePicker(template, self._template_changed)
+        self.fields = DataFields(self.changed)
+        super().__init__(desk, self._body(to))
+        self._connect()
+        self.try_to(lambda: self._show_profiles(profile if isinstance(profile, str) else ""))
+        self._template_changed()
+
+    def _body(self, to: str) -> list[w.Widget]:
+        says = self.make_says()
+        self.look_button = button(
+            _("Look again"), self.look, _("Look for tables and figures in the notebook")
         )
-        self.alert, self.subject, self.page, self.text = w.HTML(), w.HTML(), w.HTML(), w.HTML()
-        self.result = w.HTML()
-        for field in (*self.fields.values(), self.language, self.width):
-            field.observe(lambda _change: self.refresh(), "value")
-        self.button.on_click(lambda _button: self._press())
-        kept = sorted(set(self._data) - set(self.fields))
-        note = w.HTML(f"<p>As given: {escape(', '.join(kept))}</p>" if kept else "")
-        left = [*self.fields.values(), note, self.language, self.width, self.button, self.alert]
-        shown = w.HBox([self.page, self.text], layout=w.Layout(flex_flow="row wrap"))
-        super().__init__(
+        self.through = w.Dropdown(
+            description=_("Send through"), options=[], style=STYLE, layout=LAYOUT
+        )
+        self.recipient = Recipient(_("To"), _("Empty: the sender. Several: commas between them."))
+        self.recipient.input.value = to
+        self.subject = text_field(_("Subject"), _("Empty: the template's."))
+        self.subject_note = Note()
+        self.attachments = AttachmentsBox(self.changed)
+        self.merge = MergeBox(self.check_rows)
+        self.send_button = button(_("Send"), self.send_mail, "", "primary")
+        self.received_button = button(
+            _("Look at it as received"), self.show_received, _("What the sink has of it")
+        )
+        self.received_button.layout.display = "none"
+        self.received = QuietHtml()
+        self.result = OutcomeView(lambda _path: None, lambda _path: "")
+        self.view, self.alert = MailPreview(), w.HTML()
+        self.alert.add_class("smtp-lab-live")
+        subject = w.VBox([self.subject, self.subject_note])
+        subject.add_class("smtp-lab-row")
+        subject.add_class("smtp-lab-at-subject")
+        look, send = w.HBox([self.look_button]), w.HBox([self.send_button, self.received_button])
+        for bar in (look, send):
+            bar.add_class("smtp-lab-bar")
+        left = w.VBox(
             [
-                w.HBox(
-                    [
-                        w.VBox(left, layout=w.Layout(min_width="320px")),
-                        w.VBox([self.subject, shown], layout=w.Layout(flex="1 1 auto")),
-                    ],
-                    layout=w.Layout(flex_flow="row wrap"),
-                ),
-                self.result,
+                self.picker,
+                *_titled(_("What it says"), self.fields, look),
+                *_titled(_("Who gets it"), self.through, self.recipient, subject),
+                *_titled(_("Files"), self.attachments),
             ]
         )
-        self.refresh()
+        right = w.VBox([self.alert, self.view])
+        right.add_class("smtp-lab-beside")
+        self.columns = w.HBox([left, right])
+        self.columns.add_class("smtp-lab-columns")
+        self.columns.add_class("smtp-lab-even")
+        sent = [send, says, self.result, self.received]
+        return [self.columns, *sent, *_titled(_("A mail for each row"), self.merge)]
+
+    def _connect(self) -> None:
+        self.recipient.on_typed(self.changed)
+        for field in (self.subject, self.through):
+            field.observe(lambda _change: self.changed(), "value")
+        self.view.width.observe(lambda _change: self._make_room(), "value")
+        self.work.on_busy(self._show_busy)
+        self.desk.on("chosen", self._show_profiles)
+        self.desk.on("book", lambda _what: self._show_profiles(""))
+        self.desk.on("sink", lambda _sink: self._show_profiles(""))
+
+    # --- what it is ---------------------------------------------------------------------------
 
     @property
-    def data(self) -> dict[str, Any]:
-        """The data as the panel has it; what was left empty is not in it."""
-        typed = {name: field.value for name, field in self.fields.items() if field.value != ""}
-        return {k: v for k, v in self._data.items() if k not in self.fields} | typed
+    def profile(self) -> Profile:
+        """Through which the mail is sent.
 
-    def refresh(self) -> None:
-        """Show how the mail looks now; what cannot be filled is told beside the data."""
+        Raises:
+            SinkError: The sink is not running.
+        """
+        name = self.through.value
+        if name == self.SINK and self.desk.sink is not None:
+            return self.desk.sink.profile()
+        if name == self.GIVEN and self._profile_given is not None:
+            return self._profile_given
+        return self.desk.book[name]
+
+    def letter(self, *, data: Mapping[str, Any] | None = None, draft: bool = False) -> Letter:
+        """The mail as the panel has it.
+
+        Args:
+            data: Its variables, when not those of the fields.
+            draft: Whether a sink that is not running does not matter.
+
+        Raises:
+            InputError: Something that was typed cannot be used.
+        """
         try:
-            filled = self.template.fill(self.data, language=self.language.value)
-        except SmtpLabError as error:
-            self._say(str(error))
-            return
-        made = Preview(self.template.name, filled)
-        self._say("")
-        self.subject.value = f"<p><b>{escape(made.subject)}</b></p>"
-        self.page.value = frame(document(made.page), self.width.value, 560, title="Preview")
-        self.text.value = frame(text_document(made.text), 420, 560, title="Text part")
+            profile = self.profile
+        except SinkError:
+            if not draft:
+                raise
+            profile = self.desk.book[LAB]
+        return Letter(
+            self.picker.template,
+            self.fields.data() if data is None else data,
+            self.recipient.to or profile.address,
+            profile,
+            self.desk.book,
+            {**self.options, "attachments": self.attachments.content() or None},
+        )
 
-    def _press(self) -> None:
-        self.result.value = ""
+    @property
+    def options(self) -> dict[str, Any]:
+        """Further arguments of `render`, without the files; None where the default is meant."""
+        return {
+            "subject": self.subject.value.strip() or None,
+            "language": self.picker.language.value,
+            "theme": self.picker.theme.value or None,
+        }
+
+    def code(self) -> str:
+        """The lines that make and send the same mail, or one for each row."""
+        return compose_code.lines(self)
+
+    # --- looking ------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Show soon how the mail looks now; what each field does that is typed in."""
+        self.merge.forget()
+        self.show_code()
+        self.later.ask()
+
+    def look(self) -> None:
+        """Look at the notebook's variables, and draw its figures, again; what Look again does."""
+        self._drawn.clear()
+        for box in (self.fields, self.attachments, self.merge):
+            box.look()
+        self.changed()
+
+    def draw(self) -> None:
+        """Show how the mail looks now; what is wrong is said at its field."""
         try:
-            message = render(self.template, to=self._to, language=self.language.value, **self.data)
-            profile = self._sink.profile() if self._sink else self._profile
-            self.delivery = send(message, profile=profile)
-        except SmtpLabError as error:
-            self._say(str(error))
+            letter = self.letter(draft=True)
+            try:
+                seen, wrong = letter.seen(self._drawn), None
+            except InputError as error:
+                if set(error.by_field) != {"to"}:
+                    raise
+                # Whoever it is for, it can be looked at.
+                letter = Letter(**{**vars(letter), "to": letter.profile.address})
+                seen, wrong = letter.seen(self._drawn), error
+            self.view.show(seen)
+            self._mark(wrong)
+        except Exception as error:  # noqa: BLE001  # nobody else would hear of it
+            self._mark(error)
+
+    def _mark(self, error: Exception | None) -> None:
+        """Say what is wrong with the mail beside its field, or else beside the preview."""
+        here, fields, rest = placed(error, set(self.fields.fields))
+        self.fields.say(fields)
+        notes = {
+            "template": self.picker.note,
+            "to": self.recipient.note,
+            "subject": self.subject_note,
+            "attachments": self.attachments.note,
+        }
+        for place, note in notes.items():
+            note.say(here.get(place, ""))
+        if rest:
+            self.alert.value = f'<p class="smtp-lab-wrong" role="alert">{escape(rest)}</p>'
+        elif fields or set(here) - {"to"}:
+            text = _("This is the mail as it was: correct what is marked.")
+            self.alert.value = f'<p class="smtp-lab-warn">{escape(text)}</p>'
+        else:
+            self.alert.value = ""
+
+    # --- sending ------------------------------------------------------------------------------
+
+    def send_mail(self) -> None:
+        """Send the mail and show what happened; what Send does."""
+        self._forget_outcome()
+
+        def begin() -> None:
+            letter = self.letter()
+            self.work.start(
+                _("Sending through {server} …").format(server=letter.profile.name),
+                letter.deliver,
+                self._sent,
+                failed=self.tell_error,
+                stopped=lambda: self.say(_("Nobody waits for it any more; it may still be sent.")),
+            )
+
+        self.try_to(begin)
+
+    def show_received(self) -> None:
+        """Show what the sink has of the mail; what Look at it as received does."""
+        sent, sink = self.delivery, self.desk.sink
+        if sent is None or sink is None:
             return
-        arrived = self._sink.inbox[-1] if self._sink else self.delivery
-        self.result.value = arrived._repr_html_()  # how a notebook shows it
 
-    def _say(self, text: str) -> None:
-        self.alert.value = f'<p role="alert">{escape(text)}</p>' if text else ""
+        def find() -> None:
+            found = sink.inbox.search(f'message-id:"{sent.message_id.strip("<>")}"')
+            self.received.html = found[-1]._repr_html_()  # how a notebook shows it
+
+        self.try_to(find)
+
+    def check_rows(self) -> None:
+        """Make a mail for each row, and send none; what Check the rows does."""
+        self._forget_outcome()
+        self.merge.forget()
+
+        def begin() -> None:
+            data = self.fields.data(without=self.merge.columns, own=True)
+            merge = self.merge.merge(self.letter(data=data))
+            self.work.start(
+                _("Checking the rows …"), merge.batch, self._ready, failed=self._not_ready
+            )
+
+        try:
+            begin()
+        except Exception as error:  # noqa: BLE001  # an error in a handler shows nowhere else
+            self._not_ready(error)
+
+    def show_problems(self, error: InputError) -> None:
+        """Say what cannot be used: beside its field where there is one."""
+        self._mark(error)
+        self.say(_("Not sent: correct what is marked."), wrong=True)
+
+    def __repr__(self) -> str:
+        return f"<ComposePanel on {self.picker.which.label}>"
+
+    def _forget_outcome(self) -> None:
+        self.delivery = None
+        self.result.clear()
+        self.received.html = ""
+        self.received_button.layout.display = "none"
+        self.say("")
+
+    def _sent(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.result.show_delivery(delivery)
+        if delivery.ok and self.through.value == self.SINK:
+            self.received_button.layout.display = ""
+
+    def _ready(self, batch: Batch) -> None:
+        self.merge.show_batch(batch)
+        self.desk.batch = batch
+
+    def _not_ready(self, error: Exception) -> None:
+        if isinstance(error, InputError):
+            self.merge.show_problems(error.problems)
+        else:
+            self.tell_error(error)
+
+    # --- what there is to choose --------------------------------------------------------------
+
+    def _template_changed(self) -> None:
+        """Make the fields of the template, where it can be read."""
+        with contextlib.suppress(SmtpLabError):  # the preview says it
+            self.fields.show(self.picker.template, self._data)
+        self.changed()
+
+    def _show_profiles(self, name: str) -> None:
+        book = self.desk.book
+        options = [(one, one) for one in book]
+        if self._profile_given is not None:
+            options.insert(0, (self._profile_given.name, self.GIVEN))
+        if self.desk.sink is not None:
+            options.insert(0, (_("the sink at hand"), self.SINK))
+        before = self.through.value
+        if list(self.through.options) != options:
+            self.through.options = options
+        known = [value for _label, value in options]
+        wanted = name if name in known and before not in (self.SINK, self.GIVEN) else before
+        if wanted not in known:
+            usual = [self.GIVEN, self.SINK, self.desk.chosen, book.default, *known]
+            wanted = next(value for value in usual if value in known)
+        self.through.value = wanted
+        self._suggest()
+
+    def _suggest(self) -> None:
+        name = self.through.value
+        self.recipient.suggest(self.desk.book, LAB if name in (self.SINK, self.GIVEN) else name)
+
+    def _make_room(self) -> None:
+        wide = self.view.width.value == "desktop"
+        (self.columns.add_class if wide else self.columns.remove_class)("smtp-lab-stacked")
+
+    def _show_busy(self, now: bool) -> None:
+        self.send_button.disabled = self.merge.check_button.disabled = now
 
 
-def _field(name: str, value: Any) -> Any:
-    """What *value* is typed into, or None where it cannot be typed."""
-    make: Callable[..., Any]
-    match value:
-        case bool():
-            make = w.Checkbox
-        case int():
-            make = w.IntText
-        case float():
-            make = w.FloatText
-        case str() if len(value) > _LONG or "\n" in value:
-            make = w.Textarea
-        case str():
-            make = w.Text
-        case _:
-            return None
-    wide = w.Layout(width="310px")
-    return make(value=value, description=name, continuous_update=False, layout=wide)
+def _titled(title: str, *widgets: w.Widget) -> list[w.Widget]:
+    return [w.HTML(f"<h3>{escape(title)}</h3>"), *widgets]

@@ -16,6 +16,7 @@ function render({ model, el }) {
       row.querySelectorAll("input, select, textarea").forEach((field) => {
         put(field, "aria-describedby", note.id);
         put(field, "aria-invalid", wrong ? "true" : null);
+        if (row.classList.contains("smtp-lab-required")) put(field, "aria-required", "true");
       });
     });
     root.querySelectorAll(".smtp-lab-live").forEach((live) => {

@@ -22,7 +22,9 @@ PANELS = {
     "profiles": "profiles_panel:ProfilesPanel",
     "form": "profile_form:ProfileForm",
     "send_test": "send_test_panel:SendTestPanel",
+    "compose": "compose_panel:ComposePanel",
     "batch": "batch_tab:BatchTab",
+    "sink": "sink_panel:SinkPanel",
     "inbox": "inbox_panel:InboxPanel",
 }
 """Every panel by its id, in the order of the tabs: where its class stands.
@@ -63,6 +65,12 @@ class App(w.VBox):
         if len(desk.book):
             desk.choose(desk.book.default)
 
+    def close(self) -> None:
+        """Close every panel, and take the app away."""
+        for panel in self.panels.values():
+            panel.close()
+        super().close()
+
     def _show(self, name: str) -> None:
         if name in self.panels:
             self.tabs.selected_index = list(self.panels).index(name)
@@ -87,10 +95,11 @@ def app(
 
     Args:
         book: The profiles; the default book unless given.
-        panels: Which panels, in order: some of ``profiles``, ``form``, ``send_test``, ``batch``,
-            ``inbox``.
+        panels: Which panels, in order: some of ``profiles``, ``form``, ``send_test``, ``compose``,
+            ``batch``, ``sink``, ``inbox``.
         batch: Many messages that are sent, for the panel on them; others of the notebook are found.
-        sink: The sink whose inbox is shown; by default the archive of this user is.
+        sink: The sink at hand, whose inbox is shown; by default there is none until one is started,
+            and the archive of this user is shown.
         language: ``en``, ``de`` or ``ja``, for all panels from now on; by default what
             ``SMTP_LAB_LANGUAGE`` or the locale says.
 

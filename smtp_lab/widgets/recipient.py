@@ -17,16 +17,23 @@ __all__ = ("Recipient",)
 class Recipient(w.VBox):
     """One address, or none for the sender's own.
 
+    Args:
+        label: What the field is called.
+        usual: What stands below it.
+
     Attributes:
         input: The field.
         note: The line below it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "", usual: str = "") -> None:
         self.input = w.Combobox(
-            description=_("Send test to"), ensure_option=False, style=STYLE, layout=LAYOUT
+            description=label or _("Send test to"),
+            ensure_option=False,
+            style=STYLE,
+            layout=LAYOUT,
         )
-        self.note = Note(_("Empty: the sender."))
+        self.note = Note(usual or _("Empty: the sender."))
         super().__init__([self.input, self.note])
         self.add_class("smtp-lab-row")
         self.add_class("smtp-lab-at-to")

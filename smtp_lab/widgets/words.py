@@ -8,6 +8,7 @@ import os
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from smtp_lab.errors import InputError
 
@@ -23,11 +24,17 @@ _chosen: list[str] = []
 def language() -> str:
     """The language of the panels: what was chosen, else that of the environment, else English.
 
+    On a page that Voilà serves, ``?language=`` in its address goes before all others.
     ``SMTP_LAB_LANGUAGE`` goes before the locale, which is what ``LANGUAGE``, ``LC_ALL``,
     ``LC_MESSAGES`` and ``LANG`` say, in the order gettext has.
     """
     if _chosen:
         return _chosen[-1]
+    # As CGI has it (RFC 3875, 4.1.7); Voilà gives it to the kernel of each visitor.
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila/"):
+        asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("language", [""])[0]
+        if asked in LANGUAGES:
+            return asked
     names = ("SMTP_LAB_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
     wanted = next(filter(None, map(os.environ.get, names)), None) or locale.getlocale()[0] or ""
     for part in wanted.split(":"):

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from accessible import install
-from jupyter import Notebook, find_chromium, lab_server
+from jupyter import SCREENSHOTS, Notebook, find_chromium, lab_server
 from playwright.sync_api import Browser, Page, sync_playwright
 from support import missing
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 WITH_STATE = {
     "@jupyterlab/notebook-extension:tracker": {},
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},

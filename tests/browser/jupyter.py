@@ -13,12 +13,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import nbformat
 from playwright.sync_api import Locator, Page
 
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 START = 60.0  # seconds a server may take to answer
 
 
@@ -40,22 +41,34 @@ def lab_server(root: Path, home: Path, settings: dict | None = None) -> Iterator
     *home* becomes the home folder of the server and its kernels, so that no settings, profiles or
     mail of the person running the tests are read or touched.
     """
-    port, token = free_port(), secrets.token_hex(16)
     for name in ("overrides", "workspaces", "user-settings"):
         (home / name).mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}
     overrides = {"@jupyterlab/apputils-extension:notification": quiet, **(settings or {})}
     (home / "overrides" / "overrides.json").write_text(json.dumps(overrides))
+    options = [
+        *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"),
+        f"--LabApp.workspaces_dir={home / 'workspaces'}",
+        f"--LabApp.user_settings_dir={home / 'user-settings'}",
+        f"--LabServerApp.app_settings_dir={home / 'overrides'}",
+    ]
+    with serve("jupyterlab", root, home, options) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def serve(
+    program: str, root: Path, home: Path, options: Sequence[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Serve *root* with ``python -m program``; give the address and the token."""
+    port, token = free_port(), secrets.token_hex(16)
     kept = {
         k: v for k, v in os.environ.items() if not k.startswith(("SMTP_LAB_", "JUPYTER", "XDG_"))
     }
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+        *(sys.executable, "-m", program, "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
-        *(f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True"),
-        *(f"--LabApp.workspaces_dir={home / 'workspaces'}", "--LabApp.news_url=None"),
-        *(f"--LabApp.user_settings_dir={home / 'user-settings'}",),
-        *(f"--LabServerApp.app_settings_dir={home / 'overrides'}",),
+        *(f"--ServerApp.root_dir={root}", *options),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
     with (home / "server.log").open("wb") as log:
@@ -82,9 +95,7 @@ def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
     end = time.monotonic() + START
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise RuntimeError(
-                f"JupyterLab ended with {process.returncode}:\n{log.read_text()[-2000:]}"
-            )
+            raise RuntimeError(f"It ended with {process.returncode}:\n{log.read_text()[-2000:]}")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

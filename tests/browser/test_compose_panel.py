@@ -1,41 +1,291 @@
-"""The panel on a template, in a real JupyterLab: type, look at both widths, send, see what arrived."""
+"""The panel that composes a mail, in a real JupyterLab: data of the notebook, preview, sending, merge."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
 import pytest
+from accessible import install, violations
 from jupyter import Notebook
-from playwright.sync_api import expect
+from playwright.sync_api import FrameLocator, Locator, expect
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=40_000)
 
-CELL = """
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+_NUMBERS = count(1)
+SETUP = """
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import pandas as pd
 import smtp_lab as lab
 sink = lab.Sink(":temporary:").start()
-lab.ComposePanel("report", {"title": "From the panel"}, sink=sink)
+book = lab.ProfileBook.open("{book}")
+book.save(sink.profile("team", sender="Ann Example <ann@example.com>"), make_default=True)
+book.contacts = [lab.Contact(address="carla@example.org")]
+sales = pd.DataFrame({{"region": ["North", "South <b>"], "orders": [1204, 987]}})
+figure, axes = plt.subplots(figsize=(4, 2))
+axes.bar(sales["region"], sales["orders"])
+plt.close(figure)
+people = pd.DataFrame({{
+    "email": ["ann@example.org", "bob@example.org", "cid@example.org"],
+    "title": ["For Ann", "For Bob", "For Cid"], "summary": ["One.", "Two.", "Three."],
+}})
+broken = people.assign(email=["ann@example.org", "not an address", "ann@example.org"])
 """
+TOLD = "print(len(sink.inbox), sorted(sink.inbox[-1].rcpt_to), [a.name for a in sink.inbox[-1].attachments if not a.inline])"
 
 
-def test_the_panel_shows_changes_and_sends(notebook: Notebook):
-    """What is typed is in the preview; a mistake is told; the button's mail is shown as received."""
-    notebook.write(CELL, name="panel.ipynb")
-    panel = notebook.output(0)
-    frame = panel.locator("iframe[title='Preview']")
-    page = frame.content_frame.locator("iframe").content_frame  # a frame in a frame
-    expect(page.get_by_role("heading", name="From the panel")).to_be_visible()
-    title = panel.get_by_label("title")
-    title.fill("Typed <b>")
-    title.press("Tab")
-    expect(page.get_by_role("heading", name="Typed <b>")).to_be_visible()
-    text = panel.locator("iframe[title='Text part']").content_frame.locator("iframe").content_frame
-    expect(text.locator("pre")).to_contain_text("Typed <b>")
-    panel.get_by_role("button", name="desktop").click()
-    expect(frame).to_have_css("width", "800px")
+class Composer:
+    """The panel in the second cell of a notebook."""
+
+    def __init__(
+        self, notebook: Notebook, show: str = "lab.ComposePanel(sink=sink, book=book)"
+    ) -> None:
+        number = next(_NUMBERS)
+        self.notebook, self.page = notebook, notebook.page
+        notebook.write(
+            SETUP.format(book=f"compose{number}.toml"), show, TOLD, name=f"compose{number}.ipynb"
+        )
+        self.place = notebook.output(1)
+        # The first look of a fresh kernel imports what draws and checks.
+        expect(self.place.locator(".smtp-lab-frames iframe").first).to_be_attached(timeout=90_000)
+
+    def button(self, name: str) -> Locator:
+        """The button called exactly *name* that can be seen."""
+        return self.place.get_by_role("button", name=name, exact=True).locator("visible=true")
+
+    def field(self, name: str) -> Locator:
+        """The field called exactly *name* that can be seen."""
+        field = self.page.locator("input:visible, select:visible, textarea:visible")
+        return self.place.get_by_label(name, exact=True).and_(field)
+
+    def said(self, text: str) -> Locator:
+        """What can be seen and says *text*."""
+        return self.place.get_by_text(text).locator("visible=true").first
+
+    def part(self, title: str) -> FrameLocator:
+        """The inside of a frame of the preview: a frame in a frame."""
+        return self.place.frame_locator(f"iframe[title='{title}']").frame_locator("iframe")
+
+    @property
+    def mail(self) -> FrameLocator:
+        """The HTML of the mail."""
+        return self.part("Preview of message 0")
+
+    def choose(self, name: str, start: str, mark: str = " (") -> None:
+        """Take the variable, or what else there is to choose, whose label begins with *start*."""
+        field = self.field(name)
+        label = field.locator("option", has_text=f"{start}{mark}").first.inner_text()
+        field.select_option(label)
+
+    def shot(self, name: str) -> None:
+        """Keep a picture of the whole panel, however long."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": size["width"], "height": 2600})
+        self.page.wait_for_timeout(500)
+        self.place.scroll_into_view_if_needed()
+        self.place.locator(".smtp-lab-panel").first.screenshot(path=SHOTS / f"compose_{name}.png")
+        self.page.set_viewport_size(size)
+
+
+@pytest.fixture
+def composer(notebook: Notebook) -> Composer:
+    """The panel on the report, with a sink, a profile, tables and a figure in the notebook."""
+    return Composer(notebook)
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core."""
+    return install(tmp_path_factory.mktemp("axe"))
+
+
+@pytest.fixture
+def light_again(notebook: Notebook) -> Iterator[None]:
+    """The light theme after the test."""
+    yield
+    notebook.command("apputils:change-theme", theme="JupyterLab Light")
+
+
+def test_from_a_frame_and_a_figure_to_the_sink(composer):
+    """What is typed and chosen is in the preview, is checked, sent, and shown as received."""
+    expect(composer.mail.get_by_role("heading", name="Sales, week 47")).to_be_visible()
+    expect(composer.said("The checks find nothing.")).to_be_visible()
+    composer.field("title *").fill("Monday <b>")
+    expect(composer.mail.get_by_role("heading", name="Monday <b>")).to_be_visible()
+    composer.choose("table", "sales")
+    expect(composer.mail.get_by_role("cell", name="South <b>")).to_be_visible()
+    composer.choose("chart", "figure")
+    composer.field("chart_alt").fill("Orders by region")
+    drawn = composer.mail.get_by_role("img", name="Orders by region")
+    expect(drawn).to_be_visible()
+    assert drawn.evaluate("image => image.naturalWidth") > 100
+    expect(composer.part("Text part").locator("pre")).to_contain_text("South <b>")
+    composer.choose("File from", "sales")
+    composer.field("Written as").select_option(".xlsx")
+    composer.button("Attach").click()
+    expect(composer.said("sales.xlsx")).to_be_visible()
+    composer.field("To").fill("carla@example.org")
+    composer.button("Send").click()
+    expect(composer.said("Accepted by 127.0.0.1")).to_be_visible()
+    composer.button("Look at it as received").click()
+    expect(composer.said("sales.xlsx (application/vnd.openxml")).to_be_visible()
+    composer.shot("sent")
+    composer.notebook.rerun(2)
+    expect(composer.notebook.output(2)).to_contain_text("1 ['carla@example.org'] ['sales.xlsx']")
+
+
+def test_a_mistake_is_said_beside_its_field(composer):
+    """A missing variable, a bad address, a file that is not there: each where it was typed."""
+    title = composer.field("title *")
+    expect(title).to_have_attribute("aria-required", "true")
     title.fill("")
-    title.press("Tab")
-    expect(panel.get_by_role("alert")).to_contain_text("'title' is missing")
-    title.fill("Sent")
-    title.press("Tab")
-    expect(panel.get_by_role("alert")).to_have_count(0)
-    panel.get_by_role("button", name="Send to the sink").click()
-    expect(panel.get_by_role("row", name="Subject")).to_contain_text("Sent")
-    notebook.page.evaluate("() => window.scrollTo(0, 0)")
+    expect(composer.said("report/subject.txt, line 1: 'title' is missing")).to_be_visible()
+    expect(title).to_have_attribute("aria-invalid", "true")
+    expect(composer.said("This is the mail as it was")).to_be_visible()
+    expect(composer.mail.get_by_role("heading", name="Sales, week 47")).to_be_visible()
+    composer.button("Send").click()
+    expect(composer.said("Not sent: correct what is marked.")).to_be_visible()
+    title.fill("Again")
+    expect(composer.mail.get_by_role("heading", name="Again")).to_be_visible()
+    expect(title).not_to_have_attribute("aria-invalid", "true")
+    composer.field("To").fill("nobody")
+    expect(composer.said("'nobody' has no @")).to_be_visible()
+    composer.field("Path of the file").fill("nowhere.pdf")
+    composer.button("Attach").click()
+    expect(composer.said("there is no file nowhere.pdf")).to_be_visible()
+    composer.shot("mistakes")
+
+
+def test_a_template_that_is_typed(composer):
+    """Its variables become fields; a slip is told with its line; a loop without end ends."""
+    composer.field("Template").select_option("typed here")
+    html = composer.field("HTML template")
+    html.fill("<p>Dear {{ who }},</p>\n{{ figures }}")
+    composer.field("Subject template").fill("For {{ who }}")
+    composer.field("who *").fill("Zoë")
+    composer.choose("figures: from", "sales")
+    expect(composer.mail.get_by_text("Dear Zoë,")).to_be_visible()
+    expect(composer.mail.get_by_role("cell", name="South <b>")).to_be_visible()
+    html.fill("<p>\n{% if %}</p>")
+    expect(composer.said("typed/body.html, line 2: is no template")).to_be_visible()
+    html.fill("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}x")
+    expect(composer.said("more than 1,000,000")).to_be_visible()
+    composer.shot("typed")
+
+
+def test_a_mail_for_each_row(composer):
+    """Wrong rows are a table, and nothing is sent; right ones go with a bar, none of them twice."""
+    composer.choose("Rows from", "broken")
+    composer.button("Check the rows").click()
+    wrong = composer.place.get_by_role("alert", name="What is wrong with the rows")
+    expect(wrong).to_contain_text("not an address")
+    expect(wrong.get_by_role("row")).to_have_count(3)
+    composer.shot("merge_wrong")
+    composer.choose("Rows from", "people")
+    composer.field("Journal").fill("compose.journal")
+    composer.button("Check the rows").click()
+    expect(composer.said("3 mails are ready.")).to_be_visible()
+    composer.button("Start").click()
+    expect(composer.said("3 of 3 messages were accepted")).to_be_visible()
+    composer.shot("merge_sent")
+    composer.button("Check the rows").click()
+    expect(composer.said("3 mails are ready.")).to_be_visible()
+    composer.button("Start").click()
+    expect(composer.said("3 of 3 messages were accepted")).to_be_visible()
+    composer.notebook.rerun(2)
+    expect(composer.notebook.output(2)).to_contain_text("3 ['cid@example.org']")
+
+
+def test_keyboard_alone_suffices(composer):
+    """From the template over a field to the sent mail, without a mouse."""
+    keys = composer.page.keyboard
+    composer.field("Template").focus()
+    keys.type("alert")
+    expect(composer.mail.get_by_role("heading", name="Disk of db-1")).to_be_visible()
+    _tab_to(composer, composer.field("title *"))
+    keys.press("Control+a")
+    keys.type("By hand")
+    expect(composer.mail.get_by_role("heading", name="By hand")).to_be_visible()
+    _tab_to(composer, composer.field("To"))
+    keys.type("carla@example.org")
+    _tab_to(composer, composer.button("Send"))
+    keys.press("Enter")
+    expect(composer.said("Accepted by 127.0.0.1")).to_be_visible()
+
+
+def _tab_to(composer: Composer, wanted: Locator) -> None:
+    """Press Tab until *wanted* has the focus, as often as there are places to stop."""
+    for _ in range(40):
+        if wanted.evaluate("node => node === document.activeElement"):
+            return
+        composer.page.keyboard.press("Tab")
+    raise AssertionError("it cannot be reached by Tab")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("wide", [1280, 700])
+def test_axe_finds_nothing_serious(composer, axe, light_again, theme, wide):
+    """Names, roles and contrast, with a mistake, with a typed template, and after a sending."""
+    composer.page.set_viewport_size({"width": wide, "height": 1000})
+    composer.notebook.command("apputils:change-theme", theme=theme)
+    look = f"{theme.split()[1].lower()}_{wide}"
+    composer.shot(f"start_{look}")
+    found = {"start": violations(composer.page, axe, ".smtp-lab-panel")}
+    composer.place.get_by_role("button", name="desktop").click()
+    composer.field("dark").check()
+    composer.field("title *").fill("")
+    expect(composer.said("'title' is missing")).to_be_visible()
+    composer.shot(f"mistake_{look}")
+    found["mistake"] = violations(composer.page, axe, ".smtp-lab-panel")
+    composer.field("title *").fill("Sent")
+    composer.choose("Rows from", "broken")
+    composer.button("Check the rows").click()
+    expect(composer.said("not an address")).to_be_visible()
+    composer.button("Send").click()
+    expect(composer.said("Accepted by 127.0.0.1")).to_be_visible()
+    composer.button("Show as code").click()
+    composer.shot(f"sent_{look}")
+    found["sent"] = violations(composer.page, axe, ".smtp-lab-panel")
+    assert {where: wrong for where, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("de", ("Verfassen", "Vorlage", "An", "Senden", "Dies ist die Mail von vorher")),
+        ("ja", ("作成", "テンプレート", "宛先", "送信", "これは直前のメールです")),
+    ],
+)
+def test_in_other_languages(notebook, language, words):
+    """The panel stands in the app between others, in German and in Japanese."""
+    tab, template, to, send, before = words
+    composer = Composer(notebook, f"lab.app(book, sink=sink, language={language!r})")
+    composer.place.get_by_role("tab", name=tab).click()
+    composer.choose(template, "password_reset", ":")
+    composer.field("service *").fill("")
+    expect(composer.said(before)).to_be_visible()
+    composer.field("service *").fill("Example")
+    composer.field(to).fill("carla@example.org")
+    composer.button(send).click()
+    expect(composer.said("Accepted by 127.0.0.1")).to_be_visible()
+    composer.page.screenshot(path=SHOTS / f"compose_{language}.png")
+
+
+def test_what_a_mail_says_is_not_in_a_saved_notebook(composer):
+    """Page, text part and what was received travel as messages: state of widgets has none of it."""
+    composer.button("Send").click()
+    expect(composer.said("Accepted by 127.0.0.1")).to_be_visible()
+    composer.button("Look at it as received").click()
+    expect(composer.said("Received")).to_be_visible()
+    saved = composer.notebook.save()
+    assert "application/vnd.jupyter.widget-state+json" in saved, "this would prove nothing"
+    assert "All regions grew" in saved, "the field has what was typed"
+    assert "srcdoc" not in saved
+    assert "Tokyo 東京" not in saved
+    assert "6771\\\\u4eac" not in saved.casefold()

@@ -80,6 +80,17 @@ def test_each_renders_in_each_language(name, language):
     assert "\n\n\n" not in text_of(message).replace("\r\n", "\n")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_checks_find_nothing_in_what_arrives(sink, name):
+    """Sent to a sink in each language: neither an error nor a warning in any of them."""
+    profile = sink.profile(sender="Ann Example <ann@example.com>")
+    for language in languages():
+        lab.send(made(name, language=language, sender=None), profile=profile)
+    found = sink.inbox.check()
+    assert len(sink.inbox) == len(languages())
+    assert set(found["severity"]) <= {"note"}, found
+
+
 @pytest.mark.parametrize("name", ["_base", *NAMES])
 def test_no_text_is_missing_in_any_language(name):
     """Each text is there in each language, filled, with the same blanks."""

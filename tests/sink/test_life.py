@@ -623,3 +623,46 @@ class TestDoorsThatDoNotOpen:
         assert not listens(port)
         assert running.servers == []
         until(lambda: threading.active_count() <= threads)
+
+
+class TestDoors:
+    """Which doors are open, and who came through them."""
+
+    @pytest.mark.parametrize("door", ["starttls", "implicit", "plain"])
+    def test_one_alone(self, new_sink, door):
+        """Nothing else listens; a profile leads through it; the others' ports are an error."""
+        sink = new_sink(doors=[door])
+        names = {"starttls": "port", "implicit": "tls_port", "plain": "plain_port"}
+        assert lab.send_test(sink.profile(), to="you@example.com").ok
+        assert sink.inbox[-1].session.door == door
+        for other in set(names) - {door}:
+            with pytest.raises(SinkError, match=f"door {other} is not open; {door} is"):
+                getattr(sink, names[other])
+        assert repr(sink).count("port ") == 1
+        assert sink._repr_html_().count(", port ") == 1
+
+    @pytest.mark.parametrize("doors", [[], ["front"], "plain"])
+    def test_none_or_unknown(self, tmp_path, doors):
+        """There is at least one, by its name, in a list."""
+        with pytest.raises(InputError, match="doors: "):
+            lab.Sink(tmp_path / "mail.sqlite3", doors=doors)
+        assert not (tmp_path / "mail.sqlite3").exists()
+
+    @pytest.mark.parametrize("process", [False, True])
+    def test_who_is_connected_now(self, new_sink, process):
+        """Counted at all doors, until they have left."""
+        sink = new_sink(process=process)
+        assert sink.connected == 0
+        with Talk(sink), Talk(sink, door="plain"):
+            assert sink.connected == 2
+        until(lambda: sink.connected == 0)
+        sink.stop()
+        with pytest.raises(SinkError, match="is not running"):
+            _ = sink.connected
+
+    def test_without_a_login_or_encryption_to_offer(self, new_sink):
+        """A profile asks for what the sink offers, and no more."""
+        for more in ({"mechanisms": []}, {"without": ["AUTH"]}, {"without": ["STARTTLS"]}):
+            sink = new_sink(**more)
+            assert lab.send_test(sink.profile(), to="you@example.com").ok
+            assert not sink.inbox[-1].session.login

@@ -10,7 +10,7 @@ from smtp_lab.widgets.replay import Replay
 def press(panel: Panel, button) -> None:
     """Click, and wait for what was begun."""
     button.click()
-    assert panel.work.wait(20)
+    assert panel.work.wait(60)
 
 
 def type_secret(box, text: str) -> None:

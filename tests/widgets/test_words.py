@@ -86,3 +86,14 @@ def _strings(message) -> tuple[str, ...]:
 
 def _gaps(text: str) -> set[str]:
     return set(re.findall(r"\{\w+\}", text or ""))
+
+
+def test_on_a_page_of_voila_the_address_says_the_language(monkeypatch):
+    """?language= goes before the settings there, where it names one; elsewhere it means nothing."""
+    monkeypatch.setenv("SMTP_LAB_LANGUAGE", "de")
+    monkeypatch.setenv("QUERY_STRING", "token=x&language=ja")
+    assert words.language() == "de"
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
+    assert words.language() == "ja"
+    monkeypatch.setenv("QUERY_STRING", "language=fr")
+    assert words.language() == "de"
