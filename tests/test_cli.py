@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+import smtplib
 import subprocess
 import sys
 import time
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,58 @@ def test_an_empty_inbox_says_so(tmp_path):
     missing = tmp_path / "typo" / "mail.sqlite3"
     assert "is not there" in _run("inbox", "--archive", str(missing), code=1).stderr
     assert not missing.parent.exists()
+
+
+def _three(folder: Path) -> str:
+    """The archive of a sink that took two messages, and refused a third."""
+    file = str(folder / "mail.sqlite3")
+    with lab.Sink(file) as sink:
+        profile = sink.profile()
+        for number in range(2):
+            message = EmailMessage()
+            message["From"], message["To"] = "ann@example.com", f"bob{number}@example.org"
+            message["Subject"] = f"Report {number}"
+            message.set_content("Hello")
+            lab.send(message, profile=profile)
+        with smtplib.SMTP("127.0.0.1", sink.plain_port) as client:
+            client.ehlo("early.example")
+            assert client.mail("nobody@example.com", ["SIZE=999999999"])[0] == 552
+    return file
+
+
+def test_the_inbox_is_searched(tmp_path):
+    """A query finds messages, and connections without one; what is wrong with it is a sentence."""
+    archive = _three(tmp_path)
+    found = _run("inbox", 'subject:"report 1"', "--archive", archive, "--json").stdout
+    assert json.loads(found)["subject"] == "Report 1"
+    refused = _run("inbox", "from:nobody is:refused", "--archive", archive).stdout
+    assert re.fullmatch(r"<Session .* UTC from 127\.0\.0\.1:\d+: refused, .*>\n", refused)
+    newest = _run("inbox", "from:ann", "--limit", "1", "--archive", archive).stdout
+    assert newest.startswith("The newest 1 of 2:\n<Captured 2: 'Report 1'")
+    assert (
+        _run("inbox", "--archive", archive, "--", "-from:ann subject:report").stdout
+        == "Nothing matches.\n"
+    )
+    assert "there is no field form:" in _run("inbox", "form:x", "--archive", archive, code=1).stderr
+
+
+def test_captured_mail_and_files_are_checked(tmp_path):
+    """An error is exit code 1; with --json each finding is a line."""
+    archive = _three(tmp_path)
+    fine = _run("check", "subject:report", "--rule", "date-*", "--archive", archive).stdout
+    assert fine == "Nothing found.\n"
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(b"From: ann@example.com\nSubject: {{ x }}\n\nHello\n")
+    rows = _run("check", str(mail), "--json", code=1).stdout.splitlines()
+    rules = {row["rule"]: row["severity"] for row in map(json.loads, rows)}
+    assert rules["template-mark"] == rules["bare-lf"] == "error"
+    assert "date-missing" in _run("check", str(mail), str(mail), code=1).stdout
+    assert "nope.eml is not there" in _run("check", "nope.eml", code=1).stderr
+    html = b"Content-Type: text/html\r\n\r\n<style>p {display: flex}</style><p>Hello"
+    mail.write_bytes(html)
+    outlook = _run("check", str(mail), "--client", "outlook").stdout
+    assert "Outlook" in outlook
+    assert "date-missing" not in outlook
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")

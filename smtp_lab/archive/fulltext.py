@@ -6,10 +6,12 @@ engine without such an index, and a word shorter than three letters, give the sa
 
 from __future__ import annotations
 
+import warnings
+
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ("SHORTEST", "TABLE", "make")
+__all__ = ("SHORTEST", "TABLE", "WITHOUT", "make")
 
 TABLE = "contents_fts"
 SHORTEST = 3
@@ -33,6 +35,14 @@ _CLASS = (
     "WHERE o.opcname = 'gin_trgm_ops'"
 )
 
+WITHOUT = (
+    "Searches of this archive have no index and read every message: its role may not create the "
+    "extension pg_trgm, or the server does not have it. Somebody who may can add both at any time: "
+    "CREATE EXTENSION pg_trgm; CREATE INDEX ix_contents_text ON contents USING gin (text "
+    "gin_trgm_ops);"
+)
+"""What is told where PostgreSQL will not have the index."""
+
 
 def make(connection: sa.Connection) -> None:
     """Make the index beside the new table ``contents``, as far as the engine can."""
@@ -43,6 +53,7 @@ def make(connection: sa.Connection) -> None:
     if where is None:
         # Whoever may make tables may mostly have it too (PostgreSQL's manual, F.33: trusted).
         if not _try(connection, "CREATE EXTENSION pg_trgm WITH SCHEMA public"):
+            warnings.warn(WITHOUT, stacklevel=2)
             return
         where = connection.exec_driver_sql(_CLASS).scalar()
     how = f"USING gin (text {where}.gin_trgm_ops)"

@@ -57,13 +57,7 @@ class Index:
             octets: No more than these in all, unless one alone has more.
         """
         m, r = schema.messages, schema.raws
-        sizes = sa.select(m.c.id, m.c.size).where(m.c.id > after).order_by(m.c.id).limit(limit)
-        last, left = 0, octets
-        for row in self._archive.rows(sizes):
-            left -= row["size"]
-            if last and left < 0:
-                break
-            last = row["id"]
+        last = self._archive.as_far_as(heads_query(after, limit), octets)
         query = heads_query(after, None).where(m.c.id <= last)
         query = query.join(r, r.c.message_id == m.c.id).add_columns(r.c.said, r.c.raw)
         return [(message_of(row), dialogue([row["said"]])) for row in self._archive.rows(query)]

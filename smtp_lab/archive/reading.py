@@ -20,6 +20,7 @@ from smtp_lab.errors import ArchiveError
 __all__ = ("Head", "Reader", "heads_query", "within")
 
 _VALUES = 500
+_BATCH, _OCTETS = 200, 16 * 2**20  # messages with their raw bytes
 
 
 class Head(NamedTuple):
@@ -88,6 +89,7 @@ class Reader:
         after: int = 0,
         upto: int | None = None,
         limit: int | None = None,
+        octets: int | None = None,
         only: int | None = None,
         among: Sequence[int] | None = None,
         mailbox: str | None = None,
@@ -98,6 +100,7 @@ class Reader:
             after: Only those with a number above this.
             upto: Only those with a number up to this.
             limit: This many at the most.
+            octets: No more than these in all, unless the first alone has more.
             only: Just the one with this number.
             among: Only those with one of these numbers, some hundreds at the most.
             mailbox: Only those in this mailbox.
@@ -111,7 +114,40 @@ class Reader:
             query = query.where(m.c.id == only)
         if among is not None:
             query = query.where(m.c.id.in_(among))
+        if octets is not None:
+            last = self.as_far_as(query, octets)
+            query = query.where(m.c.id <= last)
         return [message_of(row) for row in self.rows(query)]
+
+    def batches(
+        self,
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        among: Sequence[int] | None = None,
+        mailbox: str | None = None,
+    ) -> Iterator[list[StoredMessage]]:
+        """The same, in batches that do not take much memory; *among* may be of any length."""
+        values = None if among is None else sorted(among)
+        for start in range(0, 1 if values is None else len(values), _VALUES):
+            some = None if values is None else values[start : start + _VALUES]
+            last = after if some is None else max(after, some[0] - 1)
+            while found := self.messages(
+                after=last, upto=upto, limit=_BATCH, octets=_OCTETS, among=some, mailbox=mailbox
+            ):
+                yield found
+                last = found[-1].id
+
+    def as_far_as(self, query: sa.Select[Any], octets: int) -> int:
+        """The number of the last message of *query* that is within *octets*."""
+        m = schema.messages
+        last = 0
+        for row in self.rows(query.with_only_columns(m.c.id, m.c.size)):
+            octets -= row["size"]
+            if last and octets < 0:
+                break
+            last = row["id"]
+        return last
 
     def heads(
         self,

@@ -1,4 +1,4 @@
-"""The commands that send, look, and list: demo, send-test, doctor and inbox."""
+"""The commands that send, or find out whether that works: demo, send-test and doctor."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 import smtp_lab
-from smtp_lab.cli.base import as_json, main, row, told
+from smtp_lab.cli.base import as_json, main, told
 
-__all__ = ("demo", "doctor", "inbox", "send_test")
+__all__ = ("demo", "doctor", "send_test")
 
 
 @main.command()
@@ -70,27 +70,3 @@ def doctor(profile: str, *, as_json: bool, **asked: Any) -> None:
     checkup = smtp_lab.doctor(profile, **asked)
     click.echo(json.dumps(checkup.to_dict(), indent=2) if as_json else str(checkup))
     sys.exit(0 if checkup.ok else 1)
-
-
-@main.command()
-@click.option("--archive", default=None, help="Path or URL of the archive; default: this user's.")
-@click.option(
-    "-n",
-    "count",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="How many, the newest.",
-)
-@as_json
-@told
-def inbox(archive: str | None, count: int, *, as_json: bool) -> None:
-    """List the newest captured messages."""
-    from smtp_lab.config.paths import data_dir
-
-    usual = data_dir() / "mail.sqlite3"
-    messages = smtp_lab.Inbox.open(archive or usual)[-count:] if archive or usual.exists() else []
-    for message in messages:
-        click.echo(json.dumps(row(message)) if as_json else repr(message))
-    if not messages and not as_json:
-        click.echo("No mail has been captured yet.")

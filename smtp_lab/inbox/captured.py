@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 from smtp_lab.archive import Archive, StoredMessage, StoredSession
 from smtp_lab.inbox import mime, preview
+from smtp_lab.inbox.attachment import Attachment
 from smtp_lab.inbox.codes import Code, codes_in
-from smtp_lab.inbox.defects import found_in
 from smtp_lab.inbox.files import save_all
 from smtp_lab.inbox.judged import Judged
 from smtp_lab.inbox.parts import Part, parse, walk
@@ -25,44 +23,11 @@ __all__ = ("Attachment", "Captured")
 
 _SHOWN = ("From", "To", "Cc", "Reply-To", "Subject", "Date")
 _BODIES = ("text/plain", "text/html")
+_BODY = 5_000_000  # octets of a body; what is larger is no mail for people
+_PRINTED = 100_000  # characters of a body in a terminal
 _READ = 500_000  # characters of a body in which links and codes are looked for
 _GMAIL = 102 * 1024
 _LINE_END = re.compile("\r\n?")
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A part of a message that is a file rather than its text.
-
-    Attributes:
-        name: As the sender wrote it, made printable; do not use it as a path.
-        type: Such as ``image/png``.
-        content: The decoded bytes.
-        content_id: What ``cid:`` links in the HTML call it, or empty.
-        inline: Whether it belongs to the HTML rather than beside it.
-    """
-
-    name: str
-    type: str
-    content: bytes
-    content_id: str = ""
-    inline: bool = False
-
-    @property
-    def sha256(self) -> str:
-        """Of the content, in hexadecimal."""
-        return sha256(self.content).hexdigest()
-
-    def save(self, folder: str | Path) -> Path:
-        """Write it into *folder* under a safe name, and give the file; see `save_attachments`.
-
-        Raises:
-            InputError: The folder cannot be written.
-        """
-        return save_all([(self.name, self.type, self.content)], folder)[0]
-
-    def __repr__(self) -> str:
-        return f"<Attachment {self.name!r} {self.type} {len(self.content):,} octets>"
 
 
 class Captured(Judged):
@@ -80,6 +45,7 @@ class Captured(Judged):
     def __init__(self, stored: StoredMessage, archive: Archive | None = None) -> None:
         self._stored = stored
         self._archive = archive
+        self._addresses: dict[str, list[str]] = {}
 
     # --- as it came ---------------------------------------------------------------------------
 
@@ -148,8 +114,17 @@ class Captured(Judged):
 
     @property
     def too_complex(self) -> str:
-        """Why the message was not read whole; empty when it was."""
-        return self._parsed[1]
+        """Why the message was not read whole; empty when it was.
+
+        Beyond a bound on its structure nothing but headers was read, beyond that on a body its
+        beginning and all other parts.
+        """
+        return self._parsed[1] or self._too_long
+
+    @cached_property
+    def _too_long(self) -> str:
+        long = any(len(part.content) > _BODY for part in self._roles[0].values())
+        return f"a body of it is larger than {_BODY // 1_000_000} MB" if long else ""
 
     @cached_property
     def headers(self) -> list[tuple[str, str]]:
@@ -161,12 +136,16 @@ class Captured(Judged):
 
     def header(self, name: str) -> str:
         """The first header called *name*, decoded; empty when there is none."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
 
     def addresses(self, name: str) -> list[str]:
         """The addresses in all headers called *name*, each as ``Name <address>``."""
-        values = [str(v) for key, v in self._parsed[0].raw_items() if key.lower() == name.lower()]
-        return mime.read_addresses(values)
+        key = name.lower()
+        if key not in self._addresses:
+            values = [str(v) for k, v in self._parsed[0].raw_items() if k.lower() == key]
+            self._addresses[key] = mime.read_addresses(values)
+        return self._addresses[key][:]
 
     @property
     def subject(self) -> str:
@@ -189,13 +168,13 @@ class Captured(Judged):
         bodies: dict[str, Part] = {}
         files = []
         # Without a body there is nothing to read from headers that may be part of the trouble.
-        for part in [] if self.too_complex else walk(self._parsed[0]):
+        for part in [] if self._parsed[1] else walk(self._parsed[0]):
             if part.kind not in _BODIES or _is_file(part):
                 files.append(part)
             # Some programs put an empty text before a picture: it gives way to one with words.
-            elif part.kind not in bodies or not bodies[part.kind].content.strip():
+            elif part.kind not in bodies or _is_blank(bodies[part.kind].content):
                 bodies[part.kind] = part
-            elif part.content.strip():
+            elif not _is_blank(part.content):
                 files.append(part)
         # Some senders give the body a name: with no other body and no disposition it is one.
         if not bodies and files and files[0].kind in _BODIES and not files[0].disposition:
@@ -207,7 +186,7 @@ class Captured(Judged):
         part = self._roles[0].get(kind)
         if part is None:
             return ""
-        return _LINE_END.sub("\n", mime.decode_bytes(part.content, part.charset))
+        return _LINE_END.sub("\n", mime.decode_bytes(part.content[:_BODY], part.charset))
 
     @cached_property
     def text(self) -> str:
@@ -275,11 +254,6 @@ class Captured(Judged):
         html = self._roles[0].get("text/html")
         return html is not None and len(html.content) > _GMAIL
 
-    @cached_property
-    def defects(self) -> list[str]:
-        """What is broken in it, in plain words; empty when nothing is."""
-        return found_in(self._parsed[0], self.too_complex, self._stored.flags)
-
     def save_attachments(self, folder: str | Path) -> list[Path]:
         """Write the attachments into *folder*, which is made when it is not there.
 
@@ -336,8 +310,11 @@ class Captured(Judged):
 
     def __str__(self) -> str:
         lines = [f"{name}: {value}" for name, value in self.summary.items()]
-        body = "\n".join(map(printable, (self.text or self.html).splitlines()))
-        return "\n".join([*map(printable, lines), "", body])
+        body = self.text or self.html
+        shown = [printable(line) for line in body[:_PRINTED].splitlines()]
+        if len(body) > _PRINTED:
+            shown.append(f"… ({len(body) - _PRINTED:,} more characters in .text or .html)")
+        return "\n".join([*map(printable, lines), "", *shown])
 
     @property
     def summary(self) -> dict[str, str]:
@@ -364,6 +341,10 @@ class Captured(Judged):
         return (
             f"<div>{facts_table(f'Message {self.id}', shown)}{self.preview()._repr_html_()}</div>"
         )
+
+
+def _is_blank(content: bytes) -> bool:
+    return not content or content.isspace()
 
 
 def _is_file(part: Part) -> bool:

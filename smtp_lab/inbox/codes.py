@@ -8,7 +8,9 @@ its own in a mail that speaks of a code.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, islice
 
 __all__ = ("Code", "codes_in")
@@ -116,13 +118,13 @@ def codes_in(text: str, subject: str = "") -> list[Code]:
     first = next(candidates, None)
     if first is None:
         return []
-    speaks = bool(_ALWAYS.search(whole))
+    speaks = cache(lambda: bool(_ALWAYS.search(whole)))  # seldom asked for, and slow
     ranked: dict[str, tuple[int, str]] = {}
     for found in chain([first], candidates):
         begin, end = whole.rfind("\n", 0, found.start()) + 1, whole.find("\n", found.end())
         line = whole[begin : end if end >= 0 else None]
         previous = whole[:begin].rstrip("\n")[-200:].rpartition("\n")[2] if begin else ""
-        rank = _rank(line, found.start() - begin, found, previous, speaks=speaks)
+        rank = _rank(line, found.start() - begin, found, previous, speaks)
         code = re.sub(r"[ -]", "", found[0].removeprefix("G-"))
         if rank > ranked.get(code, (0, ""))[0]:
             ranked[code] = rank, line[:200]
@@ -130,7 +132,9 @@ def codes_in(text: str, subject: str = "") -> list[Code]:
     return [Code(code, context) for code, (_, context) in best]
 
 
-def _rank(line: str, at: int, found: re.Match[str], previous: str, *, speaks: bool) -> int:
+def _rank(
+    line: str, at: int, found: re.Match[str], previous: str, speaks: Callable[[], bool]
+) -> int:
     """How surely *found*, *at* this place of *line*, is a code; 0 for not at all."""
     near, after = line[max(0, at - _NEAR) : at], line[at + len(found[0]) :][:_NEAR]
     if _LONGER.match(after) or _BEFORE.search(near) or _MONEY.search(near) or _PHONE.search(near):
@@ -140,7 +144,7 @@ def _rank(line: str, at: int, found: re.Match[str], previous: str, *, speaks: bo
         if _NOT.search(previous):
             return 0
         about = _ALWAYS.search(previous) or _MAYBE.search(previous)
-        return 4 if about else 2 * (speaks and not year)
+        return 4 if about else 2 * (not year and speaks())
     return 0 if _NOT.search(near) else _rank_within(near, after, year=year)
 
 

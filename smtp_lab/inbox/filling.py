@@ -12,7 +12,7 @@ from smtp_lab.inbox.summary import READER, summary_of
 
 __all__ = ("fill", "fill_endings", "fill_some")
 
-_AT_ONCE = 100  # messages with their raw bytes
+_AT_ONCE = 500  # messages with their raw bytes
 _OCTETS = 32 * 2**20  # of raw messages that are held while they are read
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ("Found",)
 
-_BATCH = 100
-
 
 class Found(View):
     """The messages a search found, as they were found: what comes in later is not among them.
@@ -51,8 +49,7 @@ class Found(View):
         return self._refused[:]
 
     def __iter__(self) -> Iterator[Captured]:
-        for some in in_parts(self._numbers, _BATCH):
-            found = self.archive.messages(among=some)
+        for found in self.archive.batches(among=self._numbers):
             yield from (Captured(stored, self.archive) for stored in found)
 
     def get(self, number: int) -> Captured:

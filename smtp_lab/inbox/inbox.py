@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Inbox",)
 
-_BATCH = 200
 _DETAILS = 20_000
-_READ = 200  # messages with their raw bytes
 
 
 class Inbox(View, Waiting):
@@ -74,10 +72,8 @@ class Inbox(View, Waiting):
         return self.archive.count(self.mailbox)
 
     def __iter__(self) -> Iterator[Captured]:
-        after = 0
-        while batch := self.archive.messages(after=after, limit=_BATCH, mailbox=self.mailbox):
+        for batch in self.archive.batches(mailbox=self.mailbox):
             yield from (Captured(stored, self.archive) for stored in batch)
-            after = batch[-1].id
 
     def numbers(self) -> list[int]:
         """The numbers of all messages, as in the column ``id``, oldest first."""
@@ -228,7 +224,8 @@ class Inbox(View, Waiting):
         return self._growing("headers", self._read_headers).whole()
 
     def _read_headers(self, after: int) -> tuple[Sequence[int], pd.DataFrame]:
-        found = self.archive.messages(after=after, limit=_READ, mailbox=self.mailbox)
+        batches = self.archive.batches(after=after, mailbox=self.mailbox)
+        found = next(batches, [])
         return [stored.id for stored in found], frames.headers(map(Captured, found))
 
     def _growing(self, kind: str, read: Any) -> Growing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from smtp_lab.inbox.comparison import Comparison
 
 __all__ = ("Judged",)
+
+_BROKEN = (
+    *("too-complex", "nul", "bare-cr", "bare-lf", "line-long", "header-invalid", "header-twice"),
+    *("encoding-*", "base64-broken", "8bit-undeclared", "charset-*", "encoded-word-broken"),
+    *("boundary-missing", "boundary-unclosed"),
+)
 
 
 class Judged:
@@ -51,6 +58,18 @@ class Judged:
 
         asked = {"client": client, "rules": rules, "links": links, "dns": dns, "ip": ip}
         return checked([cast("Captured", self)], several=False, spamassassin=spamassassin, **asked)
+
+    @cached_property
+    def defects(self) -> list[str]:
+        """What is broken in how it is written, each with its place; empty when nothing is.
+
+        It is what those rules of `check` find that are about octets, headers, parts and encodings,
+        whatever the message says.
+        """
+        from smtp_lab.inbox.checks import Options, check_many
+
+        found = check_many([cast("Captured", self)], Options(rules=_BROKEN))
+        return [f"{row.where}: {row.why}" for row in found]
 
     def compare(self, other: Captured | str | Path, *, ignore: Sequence[str] = ()) -> Comparison:
         """Compare it with another message, or with a snapshot.

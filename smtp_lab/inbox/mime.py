@@ -19,6 +19,7 @@ __all__ = (
     "clean",
     "decode_bytes",
     "decode_words",
+    "decodes",
     "octets",
     "read_addresses",
     "read_date",
@@ -39,12 +40,15 @@ _ALIASES = {
     "x-unknown": "cp1252",
     "default_charset": "utf-8",
 }
+_CHUNK = 65_536
 _LONGEST_NAME = 60  # of a charset; Python keeps every name it was ever asked for
 
 
 def clean(text: str) -> str:
     """Give *text* without lone surrogates and control characters, which many tools choke on."""
-    return _CONTROLS.sub("\ufffd", text.encode("utf-8", "replace").decode("utf-8"))
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return _CONTROLS.sub("\ufffd", text)
 
 
 def octets(text: str) -> bytes:
@@ -66,17 +70,40 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
     return clean(data.decode("latin-1"))
 
 
-def _decoded(data: bytes, charset: str) -> str | None:
+def decodes(data: bytes, charset: str) -> bool:
+    """Whether *data* is a text in *charset*; one that is not known may be anything."""
+    info = _codec(charset)
+    if info is None:
+        return True
+    decoder = codecs.getincrementaldecoder(info.name)()
+    try:
+        for at in range(0, len(data), _CHUNK):
+            decoder.decode(data[at : at + _CHUNK])
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _codec(charset: str) -> codecs.CodecInfo | None:
     name = charset.strip(" \"'").lower()
     if len(name) > _LONGEST_NAME:
         return None
     try:
         info = codecs.lookup(_ALIASES.get(name, name))
-        # Codecs from bytes to bytes unpack archives.
-        if not info._is_text_encoding or info.name in _NOT_FOR_MAIL:  # noqa: SLF001
-            return None
+    except (LookupError, ValueError):
+        return None
+    # Codecs from bytes to bytes unpack archives.
+    usable = info._is_text_encoding and info.name not in _NOT_FOR_MAIL  # noqa: SLF001
+    return info if usable else None
+
+
+def _decoded(data: bytes, charset: str) -> str | None:
+    info = _codec(charset)
+    try:
         # As browsers do: what says it is Latin-1 was mostly written on Windows.
-        return data.decode("cp1252" if info.name == "iso8859-1" else info.name)
+        name = info and ("cp1252" if info.name == "iso8859-1" else info.name)
+        return data.decode(name) if name else None
     except (LookupError, ValueError):
         return None
 
@@ -84,6 +111,8 @@ def _decoded(data: bytes, charset: str) -> str | None:
 def decode_words(value: Any) -> str:
     """Decode the encoded words (RFC 2047) of a header *value* and put it on one line."""
     raw = str(value)
+    if raw.isascii() and raw.isprintable() and "=?" not in raw:
+        return raw.strip()  # as most are
     # 8-bit headers come from the parser as surrogates; most of them are UTF-8.
     text = unfold(raw if raw.isascii() else decode_bytes(octets(raw)))
     if "=?" in text:
@@ -131,15 +160,17 @@ def _octets_of_word(kind: str, text: str) -> bytes | None:
 def read_addresses(values: list[str]) -> list[str]:
     """The addresses in some header *values* as ``Name <address>``, at most `ADDRESSES` of them."""
     text = ", ".join(map(str, values))[:HEADER_BYTES]
+    if not text.strip():
+        return []
     try:
         pairs = getaddresses([unfold(text)])[:ADDRESSES]
     except (ValueError, IndexError, AttributeError, RecursionError):
-        return [decode_words(text)] if text else []
+        return [decode_words(text)]
     shown = []
     for name, address in ((decode_words(x), decode_words(y)) for x, y in pairs):
         if name or address:
             shown.append(f"{name} <{address}>" if name else address)
-    return shown or ([decode_words(text)] if text.strip() else [])
+    return shown or [decode_words(text)]
 
 
 def read_date(value: Any) -> datetime | None:

@@ -4,6 +4,9 @@ The standard library's parser does the cutting, since it is forgiving and its ``
 never raised on real mail. Where it is slow or raises, a `Part` does it differently: parameters are
 read in linear time, contents are decoded without trusting a charset, and the bounds are counted
 while the parser works, so that a mail cannot hide from them behind an odd spelling.
+
+The parser works on text. Octets are given to it as Latin-1, one character for each, which takes no
+more room than they do; `email` itself would take two to four times as much.
 """
 
 from __future__ import annotations
@@ -14,12 +17,18 @@ from binascii import Error as BinasciiError
 from binascii import a2b_uu
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.feedparser import (  # type: ignore[attr-defined]  # the types leave one out
+    BufferedSubFile,
+    FeedParser,
+)
 from email.message import Message
-from email.parser import BytesHeaderParser, BytesParser
+from email.parser import HeaderParser
 from email.policy import Compat32, Policy
 from functools import cached_property
+from io import BytesIO
 from itertools import islice
 from quopri import decodestring
+from string import ascii_letters, digits
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -29,8 +38,9 @@ __all__ = ("DEPTH", "PARTS", "Part", "parse", "walk")
 
 PARTS = 1_000
 DEPTH = 100
+BEGINNING = 100_000  # octets of a part, as they were written
 
-_LINES = 1_000_000  # the largest mail a sink takes, all in base64, has 700,000
+_LINES = 750_000  # the largest mail a sink takes, all in base64, has 700,000
 _WORK = 10_000_000  # the parser holds every line against every boundary that is open
 _BOUNDARY = 256  # RFC 2046 says 70; the parser makes a regular expression of it
 _HEADERS = 10_000  # of all parts
@@ -41,7 +51,9 @@ _PARAMETER = re.compile(
 )
 _EXTENDED = re.compile(r"([^*]++)(?:\*([0-9]{1,3}))?(\*?)")  # RFC 2231
 _TOKEN = re.compile(r"\s*([\w-]*)")
-_NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_LINE = re.compile("[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
+_CHUNK = 65_536
+_NO_BASE64 = bytes(set(range(256)) - set(b"+/" + ascii_letters.encode() + digits.encode()))
 
 
 class _TooComplexError(Exception):
@@ -67,8 +79,39 @@ class _Bounds:
         return Part(self, policy)
 
 
+class _Lines(BufferedSubFile):  # type: ignore[misc]  # the types leave it out
+    """What the parser reads from; email's own takes four times the length of a long line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: list[str] = []
+
+    def push(self, data: str) -> None:
+        """Take in what comes next."""
+        self._begun.append(data)
+        if "\n" not in data and "\r" not in data:
+            return
+        found = self._lines_begun()
+        # A CR at the end may be half of a line end.
+        self._begun = [] if found[-1].endswith("\n") else [found.pop()]
+        self.pushlines(found)
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        self.pushlines(self._lines_begun())
+        super().close()
+
+    def _lines_begun(self) -> list[str]:
+        text, self._begun = "".join(self._begun), []
+        return _LINE.findall(text) if "\n" in text or "\r" in text else [text] * bool(text)
+
+
 class Part(Message):
-    """A message or a part of one. Headers come as they were written; octets as surrogates."""
+    """A message or a part of one.
+
+    Headers come as they were written; octets beyond ASCII as surrogates there, and as Latin-1 in
+    contents.
+    """
 
     # The parser sets it. get_payload would decode it, with a charset that may be anything.
     _payload: str | list[Part] | None
@@ -79,6 +122,7 @@ class Part(Message):
         self._depth = 0
         self._header_bytes = 0
         self._first: dict[str, str] = {}
+        self._written: str | None = None
 
     # --- called by the parser -----------------------------------------------------------------
 
@@ -94,6 +138,7 @@ class Part(Message):
 
     def set_raw(self, name: str, value: str) -> None:
         """Take in a header, unless there are too many."""
+        value = _with_surrogates(value)
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > HEADER_BYTES:
             whose = "the headers of a part" if self._depth else "its headers"
@@ -118,7 +163,7 @@ class Part(Message):
             raise _TooComplexError(f"a boundary of its parts is longer than {_BOUNDARY} octets")
         if (self._depth + 1) * self._bounds.lines > _WORK:
             raise _TooComplexError("it has too many parts within parts for its length")
-        return boundary.rstrip()
+        return octets(boundary.rstrip()).decode("latin-1")
 
     def get_content_type(self) -> str:
         """What the parser takes it for: a message in the message is a file, not to be cut up."""
@@ -126,7 +171,7 @@ class Part(Message):
 
     # --- for the reader -----------------------------------------------------------------------
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Its type, such as ``text/plain``, in lower case."""
         return super().get_content_type().strip()
@@ -171,7 +216,9 @@ class Part(Message):
         """Its bytes, decoded as far as they can be; none where it is made of parts."""
         if not isinstance(self._payload, str):
             return b""
-        data = octets(self._payload)
+        data = self._payload.encode("latin-1")
+        # Of what may be large there is one copy.
+        self._written, self._payload = self._payload[:BEGINNING], ""
         match _first_token(self.get("Content-Transfer-Encoding", "")):
             case "base64":
                 return _decode_base64(data)
@@ -184,8 +231,10 @@ class Part(Message):
 
     @property
     def written(self) -> str:
-        """Its content as it was written; empty where it is made of parts."""
-        return self._payload if isinstance(self._payload, str) else ""
+        """How its content begins as it was written, octets as Latin-1; empty of what has parts."""
+        if self._written is None:
+            return self._payload[:BEGINNING] if isinstance(self._payload, str) else ""
+        return self._written
 
     @property
     def inside(self) -> list[Part] | None:
@@ -204,18 +253,23 @@ def parse(raw: bytes) -> tuple[Part, str]:
     if lines > _LINES:
         return _headers_only(raw), f"it has more than {_LINES:,} lines"
     try:
-        return _parser(BytesParser, lines).parsebytes(raw), ""
+        return _cut(raw, lines), ""
     except _TooComplexError as error:
         return _headers_only(raw), str(error)
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError):
         return _headers_only(raw), "its structure cannot be followed"
 
 
-def _parser(of: type[BytesParser[Part]], lines: int = 0) -> BytesParser[Part]:
+def _cut(raw: bytes, lines: int) -> Part:
     # The parser gives the policy to what makes its parts; its types do not say so.
     new_part: Any = _Bounds(lines).new_part
-    policy: Any = _AsWritten()
-    return of(_class=new_part, policy=policy)
+    parser: Any = FeedParser(new_part, policy=_AsWritten())
+    parser._input = _Lines()  # noqa: SLF001  # there is no other way to give it one
+    whole = memoryview(raw)
+    for at in range(0, len(raw), _CHUNK):
+        parser.feed(str(whole[at : at + _CHUNK], "latin-1"))
+    message: Part = parser.close()
+    return message
 
 
 def _headers_only(raw: bytes) -> Part:
@@ -223,7 +277,9 @@ def _headers_only(raw: bytes) -> Part:
     if len(raw) > len(head):
         # A header that is cut off may mean something else: none of it is better.
         head = head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]
-    message = _parser(BytesHeaderParser).parsebytes(head)
+    new_part: Any = _Bounds().new_part
+    parser: Any = HeaderParser(new_part, policy=_AsWritten())
+    message: Part = parser.parsestr(head.decode("latin-1"))
     message.set_payload("")
     return message
 
@@ -255,6 +311,11 @@ def _put_together(pieces: dict[int, tuple[str, str]]) -> str:
     return decode_bytes(data, charset)
 
 
+def _with_surrogates(text: str) -> str:
+    """Octets beyond ASCII as `email` has them in headers."""
+    return text if text.isascii() else text.encode("latin-1").decode("ascii", "surrogateescape")
+
+
 def _first_token(header: Any) -> str:
     found = _TOKEN.match(str(header))
     return found[1].lower() if found else ""
@@ -265,21 +326,21 @@ def _decode_base64(data: bytes) -> bytes:
         return b64decode(data)
     except BinasciiError:
         # Cut short: what is whole is decoded, up to the padding.
-        letters = _NO_BASE64.sub(b"", data.partition(b"=")[0])
+        letters = data.partition(b"=")[0].translate(None, _NO_BASE64)
         letters = letters[: len(letters) - (len(letters) % 4 == 1)]
         return b64decode(letters + b"=" * (-len(letters) % 4))
 
 
 def _decode_uu(data: bytes) -> bytes:
-    lines = iter(data.splitlines())
+    lines = BytesIO(data)
     if not any(line.startswith(b"begin ") for line in lines):
         return data
-    decoded = []
+    decoded = bytearray()
     for line in lines:
         if line.strip() in (b"end", b"`"):
             break
         try:
-            decoded.append(a2b_uu(line))
+            decoded += a2b_uu(line)
         except BinasciiError:
             continue
-    return b"".join(decoded)
+    return bytes(decoded)

@@ -1,4 +1,9 @@
-"""The words of an HTML text, and where its links lead: in linear time, whatever the text holds."""
+"""The words of an HTML text, and where its links lead: in linear time, whatever the text holds.
+
+This is for the index, which reads every message that comes in: expressions take a third of the
+time that a `Page` takes. Previews and checks read that of one message when they are asked for, as
+they need every tag and style.
+"""
 
 from __future__ import annotations
 

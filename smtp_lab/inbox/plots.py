@@ -18,6 +18,7 @@ _MOST = 10  # bars
 _NAME = 40  # characters of a name beside a bar
 _STEPS = ("1s", "10s", "1min", "10min", "1h", "6h", "1D", "7D")
 _BARS = 60
+_FEW = 20  # bars: fewer are not made wider
 _STAGES = ("greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "quit")
 _BLUE, _RED = "#33658a", "#b5472f"
 
@@ -58,7 +59,10 @@ class Plots:
             raise InputError.of("step", f"{step!r} is no width", "give one such as 10min") from None
         at = counts.index.tz_localize(None)
         ax.bar(at, counts.to_numpy(), width=width, align="edge", color=_BLUE, edgecolor="white")
-        ax.figure.autofmt_xdate()
+        # Few bars beside each other would be as wide as the picture.
+        room = max(_FEW * width - (at[-1] + width - at[0]), width) / 2
+        ax.set_xlim(at[0] - room, at[-1] + width + room)
+        _dates(ax)
         return _whole(ax.yaxis, ax)
 
     def sizes(self, *, ax: Any = None) -> Any:
@@ -73,10 +77,13 @@ class Plots:
         sizes = self._view.to_frame()["size"].clip(lower=1)
         if sizes.empty:
             return _nothing(ax)
-        low, high = np.log10(sizes.min()), np.log10(sizes.max())
-        edges = np.logspace(low - 0.05, high + 0.05, 31)
+        low, high = np.floor(np.log10(sizes.min())), np.floor(np.log10(sizes.max())) + 1
+        edges = np.logspace(low, high, int(high - low) * 10 + 1)
         ax.hist(sizes, bins=edges, color=_BLUE, edgecolor="white")
         ax.set_xscale("log")
+        ax.set_xlim(edges[0], edges[-1])
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.xaxis.set_minor_formatter("")
         ax.set_xlabel("octets")
         return _whole(ax.yaxis, ax)
 
@@ -97,7 +104,8 @@ class Plots:
         not_well = [int(((table["stage"] == s) & refused).sum()) for s in known]
         ax.bar(known, well, color=_BLUE, label="ended there")
         ax.bar(known, not_well, bottom=well, color=_RED, label="refused there")
-        ax.legend(frameon=False)
+        ax.set_xlim(-0.6, max(len(known), _FEW / 4) - 0.4)
+        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
         return _whole(ax.yaxis, ax)
 
     def refusals(self, *, ax: Any = None) -> Any:
@@ -151,7 +159,19 @@ def _nothing(ax: Any) -> Any:
     ax.text(0.5, 0.5, "nothing yet", ha="center", va="center", transform=ax.transAxes)
     ax.set_xticks([])
     ax.set_yticks([])
+    ax.set(xlabel="", ylabel="")
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
     return ax
+
+
+def _dates(ax: Any) -> None:
+    from matplotlib import dates
+
+    untyped: Any = dates
+    found = untyped.AutoDateLocator(minticks=3, maxticks=8)
+    ax.xaxis.set_major_locator(found)
+    ax.xaxis.set_major_formatter(untyped.ConciseDateFormatter(found))
 
 
 def _whole(axis: Any, ax: Any) -> Any:
@@ -171,7 +191,7 @@ def _bars(ax: Any, counts: pd.Series[Any], title: str, unit: str, color: str) ->
     at = range(len(first))
     ax.barh(at, first.to_numpy(), color=color)
     ax.set_yticks(at, names)
-    ax.invert_yaxis()
+    ax.set_ylim(max(len(first), _FEW / 4) - 0.5, -0.5)
     left = len(counts) - len(first)
     ax.set_xlabel(f"{unit}; {left:,} more are not shown" if left else unit)
     return _whole(ax.xaxis, ax)

@@ -23,7 +23,6 @@ READER = 2
 """Raised by one when the same message would be summarized in another way."""
 
 _HEADS = 20_000
-_RAWS = 50  # messages read with their bytes at once
 
 
 def heads_after(
@@ -50,8 +49,7 @@ def heads_after(
 
 def _summaries(archive: Archive, numbers: Sequence[int]) -> dict[int, str]:
     made: dict[int, str] = {}
-    for start in range(0, len(numbers), _RAWS):
-        found = archive.messages(among=numbers[start : start + _RAWS])
+    for found in archive.batches(among=numbers):
         new = {stored.id: summary_of(Captured(stored)) for stored in found}
         with contextlib.suppress(ArchiveError):  # read-only, full or locked: read again next time
             archive.summarize(READER, new)

@@ -136,13 +136,9 @@ class _Watch:
             # What is beyond is looked at the next time, when it is read.
             self._found += [number for number in new if number <= last]
         elif callable(self._what):
-            after = self._seen
-            while some := self._archive.messages(
-                after=after, upto=last, limit=100, mailbox=self._mailbox
-            ):
-                messages = [Captured(stored, self._archive) for stored in some]
-                self._found += [message.id for message in messages if self._what(message)]
-                after = some[-1].id
+            some = self._archive.batches(after=self._seen, upto=last, mailbox=self._mailbox)
+            messages = (Captured(stored, self._archive) for batch in some for stored in batch)
+            self._found += [message.id for message in messages if self._what(message)]
         self._seen = last
 
     def came(self, timeout: float) -> Captured | list[Captured]:
@@ -161,8 +157,8 @@ class _Watch:
             raise self._error(f"{what} within {within:g} s.")
 
     def _read(self, numbers: list[int]) -> Iterator[StoredMessage]:
-        for at in range(0, len(numbers), 100):
-            yield from self._archive.messages(among=numbers[at : at + 100])
+        for batch in self._archive.batches(among=numbers):
+            yield from batch
 
     @property
     def _asked(self) -> str:

@@ -202,6 +202,22 @@ class TestNumbers:
         assert len(archive.add([a_message()])) == 1
 
 
+class TestBatches:
+    def test_none_takes_much_memory(self, archive, monkeypatch):
+        """A batch ends before it has too many octets, or too many messages; a large one is alone."""
+        monkeypatch.setattr("smtp_lab.archive.reading._OCTETS", 10)
+        monkeypatch.setattr("smtp_lab.archive.reading._BATCH", 3)
+        archive.add([a_message(b"x" * size) for size in (4, 4, 30, 1, 1, 1, 1)])
+
+        def numbers(**asked):
+            return [[one.id for one in batch] for batch in archive.batches(**asked)]
+
+        assert numbers() == [[1, 2], [3], [4, 5, 6], [7]]
+        assert numbers(after=4, upto=6) == [[5, 6]]
+        assert numbers(among=[7, 2, 4, 99]) == [[2, 4, 7]]
+        assert numbers(among=[]) == numbers(mailbox="team") == []
+
+
 class TestPlace:
     def test_file_and_folder_are_for_the_owner_only(self, tmp_path):
         """A new archive is 0600 in a 0700 folder, whatever the umask, side files too."""

@@ -28,11 +28,11 @@ class Newcomer:
 
     def __init__(self, notebook: Notebook, name: str) -> None:
         self.page = notebook.page
-        cells = [
-            f'import smtp_lab as lab\nsink = lab.Sink(":temporary:").start()\n'
-            f'book = lab.ProfileBook.open("{name}.toml")',
-            "lab.app(book, sink=sink)",
-        ]
+        setup = (
+            'import smtp_lab as lab\nsink = lab.Sink(":temporary:").start()\n'
+            f'book = lab.ProfileBook.open("{name}.toml")'
+        )
+        cells = [setup, "lab.app(book, sink=sink)"]
         notebook.write(*cells, name=f"{name}.ipynb")
         self.place = notebook.output(1)
         expect(self.place.get_by_role("tab", name="Profiles")).to_be_visible(timeout=30_000)

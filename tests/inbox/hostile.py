@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from itertools import cycle, islice
 
+from smtp_lab.inbox.page import DEPTH
+from smtp_lab.sink import Limits
+
 MIXED = b"Content-Type: multipart/mixed; boundary=b\n\n"
 BETWEEN = [b"", b"\x1c", b"\x1f", b" ", b"\t", b"\n ", b"\r ", b"*", b"*0", b"*0*"]
 
@@ -80,3 +83,65 @@ ATTACKS = {
     "line ends": b"\r" * 1_900_000,
     "8 bit": b"\n" + b"\xff" * 20_000_000,
 }  # fmt: skip
+
+PAGES = {
+    "deep": "<div>" * 100_000,
+    "deep and closed wrong": "<div>" * 100_000 + "</p>" * 100_000,
+    "as deep as may be": "<div>" * (DEPTH - 100) + "</p>" * 300_000,
+    "tags": "<b>x</b>" * 250_000,
+    "attributes": "<a " + " ".join(f"x{n}=1" for n in range(200_000)) + ">",
+    "one attribute": f'<a href="{"x" * 1_900_000}">',
+    "less than": "<" * 2_000_000,
+    "comments": "<!--" * 500_000,
+    "20 MB": "<p>x y" * 3_500_000,
+    "entities": "&lt;" * 500_000,
+    "half a character": "\ud800<p \ud800='\ud800'>",
+    "NUL": "a\0b<p\0>\0",
+    "style without end": "<style>" * 100_000,
+    "braces": f"<style>{'{' * 99_000}</style>",
+    "blocks in blocks": f"<style>{'a{' * 33_000}{'}' * 33_000}</style>",
+    "functions in functions": f'<p style="x:{"calc(" * 10_000}">',
+    "media in media": f"<style>{'@media x{' * 11_000}</style>",
+    "styles": '<p style="a:b;c:d">' * 99_000,
+    "different styles": "".join(f'<p style="a{n}:b">' for n in range(20_000)),
+    "declarations": f'<p style="{"a:b;" * 70_000}">',
+    "selectors": f"<style>{'a ' * 49_000}{{}}</style>",
+    "links": "".join(f'<a href="https://example.com/{n}">example.com</a>' for n in range(30_000)),
+    "link text": f"<a href=x>{'<i>x</i>' * 90_000}</a>",
+    "marks": "{{" * 200_000,
+    "marks with ends": "{{ x }}" * 200_000,
+    "percent": "%(" * 200_000,
+    "dollars": "${" * 200_000,
+    "blanks": f"<p>{' ' * 1_500_000}</p>",
+    "words": f"<p>{'wort ' * 300_000}</p>",
+    "cid": "<img src=cid:x>" * 90_000,
+}
+"""HTML that takes a reader's time."""
+
+MOST = Limits().message
+
+
+def large(head: bytes, piece: bytes) -> bytes:
+    """A mail as large as a sink takes."""
+    head += b"\n\n"
+    return head + piece * ((MOST - len(head)) // len(piece))
+
+
+LARGE = {
+    "8 bit": large(b"X: y", b"\xff"),
+    "euro signs": large(b"Content-Type: text/plain; charset=cp1252", b"\x80 \xe4\n" * 20 + b"\x01" * 99),
+    "line ends": large(b"X: y", b"\n"),
+    "short lines": large(b"X: y", b"x" * 72 + b"\n"),
+    "base64 in lines": large(
+        b"Content-Type: image/png; name=x\nContent-Transfer-Encoding: base64", b"QUJD" * 19 + b"\r\n"
+    ),
+    "quoted": large(b"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable", b"=E9<p>=\r\n" * 9 + b"x" * 60),
+    "uuencoded": large(
+        b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 x", b"M" + b"1" * 60 + b"\n" + b"garbage" * 9 + b"\n"
+    ),
+    "signed": large(
+        b"From: a@example.com\nDKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=s; h=from; bh=AAAA; b=AAAA",
+        b"x" * 120 + b" \n",
+    )[:29_000_000],
+}  # fmt: skip
+"""As much as a sink takes, in the ways that need the most room."""

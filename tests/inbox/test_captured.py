@@ -515,12 +515,12 @@ class TestBeyond:
         ("raw", "said"),
         [
             (b"Subject: x\r\n\r\nhi\r\n", []),
-            (b"Subject: x\r\n\r\nhi\n", ["an LF that ends no line (RFC 5321, 2.3.8)"]),
-            (b"Content-Type: multipart/mixed\r\n\r\nhi\r\n", ["says it is made of parts, but not what stands between them", "says it is made of parts, but is not"]),
-            (b"Content-Type: text/plain; charset=x-none\r\n\r\nhi\r\n", ["its charset is not known"]),
-            (b"Content-Transfer-Encoding: magic\r\n\r\nhi\r\n", ["its Content-Transfer-Encoding is not known (RFC 2045, 6.1)"]),
-            (b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n", ["holds what is no base64"]),
-            (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=x-none\r\n\r\n\r\n--b--\r\n", ["part 1: its charset is not known"]),
+            (b"Subject: x\r\n\r\nhi\n", ["line 3: 1 lines end in LF alone"]),
+            (b"Content-Type: multipart/mixed\r\n\r\nhi\r\n", ["message: multipart/mixed names no boundary"]),
+            (b"Content-Type: text/plain; charset=x-none\r\n\r\nhi\r\n", ["message: charset 'x-none' is not known"]),
+            (b"Content-Transfer-Encoding: magic\r\n\r\nhi\r\n", ["message: 'magic' is no transfer encoding"]),
+            (b"Content-Transfer-Encoding: base64\r\n\r\n!!!\r\n", ["message: '!' is no letter of base64"]),
+            (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=x-none\r\n\r\n\r\n--b--\r\n", ["part 1: charset 'x-none' is not known"]),
         ],
     )  # fmt: skip
     def test_defects_in_plain_words(self, raw, said):

@@ -132,6 +132,7 @@ BAD: dict[str, list[bytes]] = {
     "mime-version-missing": [raw(MIME_Version=None)],
     "8bit-undeclared": [raw("Grüße"), part("Content-Type: text/plain; charset=utf-8", "", "Grüße")],
     "encoding-unknown": [raw(Content_Transfer_Encoding="rot13")],
+    "base64-broken": [raw("!!!!", Content_Transfer_Encoding="base64")],
     "encoding-on-parts": [
         raw(
             "--b\r\n\r\nx\r\n--b--",

@@ -5,43 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inbox.hostile import PAGES
 from inbox.mails import captured, lines
 from inbox.test_hostile import MAILS, UNWANTED, bounded
 
-from smtp_lab.inbox.page import CHARACTERS, DEPTH, TAGS, read_page
-
-HTML = {
-    "deep": "<div>" * 100_000,
-    "deep and closed wrong": "<div>" * 100_000 + "</p>" * 100_000,
-    "as deep as may be": "<div>" * (DEPTH - 100) + "</p>" * 300_000,
-    "tags": "<b>x</b>" * 250_000,
-    "attributes": "<a " + " ".join(f"x{n}=1" for n in range(200_000)) + ">",
-    "one attribute": f'<a href="{"x" * 1_900_000}">',
-    "less than": "<" * 2_000_000,
-    "comments": "<!--" * 500_000,
-    "20 MB": "<p>x y" * 3_500_000,
-    "entities": "&lt;" * 500_000,
-    "half a character": "\ud800<p \ud800='\ud800'>",
-    "NUL": "a\0b<p\0>\0",
-    "style without end": "<style>" * 100_000,
-    "braces": f"<style>{'{' * 99_000}</style>",
-    "blocks in blocks": f"<style>{'a{' * 33_000}{'}' * 33_000}</style>",
-    "functions in functions": f'<p style="x:{"calc(" * 10_000}">',
-    "media in media": f"<style>{'@media x{' * 11_000}</style>",
-    "styles": '<p style="a:b;c:d">' * 99_000,
-    "different styles": "".join(f'<p style="a{n}:b">' for n in range(20_000)),
-    "declarations": f'<p style="{"a:b;" * 70_000}">',
-    "selectors": f"<style>{'a ' * 49_000}{{}}</style>",
-    "links": "".join(f'<a href="https://example.com/{n}">example.com</a>' for n in range(30_000)),
-    "link text": f"<a href=x>{'<i>x</i>' * 90_000}</a>",
-    "marks": "{{" * 200_000,
-    "marks with ends": "{{ x }}" * 200_000,
-    "percent": "%(" * 200_000,
-    "dollars": "${" * 200_000,
-    "blanks": f"<p>{' ' * 1_500_000}</p>",
-    "words": f"<p>{'wort ' * 300_000}</p>",
-    "cid": "<img src=cid:x>" * 90_000,
-}
+from smtp_lab.inbox.page import CHARACTERS, TAGS, read_page
 
 
 def check_all(message) -> None:
@@ -64,7 +32,7 @@ def test_no_mail_stops_the_checks(raw):
         check_all(captured(raw))
 
 
-@pytest.mark.parametrize("html", HTML.values(), ids=HTML)
+@pytest.mark.parametrize("html", PAGES.values(), ids=PAGES)
 def test_no_html_stops_the_checks(html):
     """Deep, long, endless or broken HTML and CSS end at a bound."""
     head = b"From: a@example.com\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
@@ -72,7 +40,7 @@ def test_no_html_stops_the_checks(html):
         check_all(captured(head + html.encode("utf-8", "replace")))
 
 
-@pytest.mark.parametrize("html", [HTML["deep"], HTML["tags"], HTML["20 MB"]])
+@pytest.mark.parametrize("html", [PAGES["deep"], PAGES["tags"], PAGES["20 MB"]])
 def test_what_was_not_read_says_so(html):
     """A bound that was reached is a finding."""
     page = read_page(html)

@@ -276,7 +276,7 @@ class TestGrowing:
         """More than are read at once give one table, in order."""
         monkeypatch.setattr("smtp_lab.inbox.summary._HEADS", 7)
         monkeypatch.setattr("smtp_lab.inbox.inbox._DETAILS", 7)
-        monkeypatch.setattr("smtp_lab.inbox.inbox._READ", 7)
+        monkeypatch.setattr("smtp_lab.archive.reading._BATCH", 7)
         archive.add([stored(lines(f"Subject: {n}", "", "hi")) for n in range(30)])
         assert inbox.to_frame()["subject"].tolist() == [str(n) for n in range(30)]
         assert inbox.parts()["id"].tolist() == list(range(1, 31))

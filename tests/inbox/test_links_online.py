@@ -11,7 +11,7 @@ from inbox.mails import captured
 
 from smtp_lab.inbox.checks.asking import LINKS, REDIRECTS, Asker, is_public
 from smtp_lab.inbox.checks.options import Options
-from smtp_lab.inbox.checks.run import check_one
+from smtp_lab.inbox.checks.run import check_many
 
 
 @pytest.fixture
@@ -189,7 +189,8 @@ def test_in_a_check(web):
     message = captured(f"Content-Type: text/html\r\n\r\n{body}")
     assert message.check(rules=["link-broken", "link-not-tried"]).empty
     assert asked == []
-    found = check_one(message, Options(rules=("link-broken", "link-not-tried"), asker=asker()))
+    options = Options(rules=("link-broken", "link-not-tried"), asker=asker())
+    found = list(check_many([message], options))
     assert [(row.rule, row.severity) for row in found] == [
         ("link-broken", "error"),
         ("link-not-tried", "note"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 
@@ -140,3 +141,38 @@ def test_every_engine_finds_what_a_plain_reading_finds(engines, some, queries):
         for query, one, other in zip(queries, found[-1], plain, strict=True):
             assert one == other, query
     assert found[0] == found[1] == found[2]
+
+
+def test_a_role_that_may_create_no_extension(postgres):
+    """The archive is made, says that searches have no index, and what to do; they find the same.
+
+    Once somebody who may has done what it says, the same search uses the index.
+    """
+    name = f"plain_{uuid.uuid4().hex}"
+    with postgres.connect() as connection:
+        for statement in (
+            f"CREATE DATABASE {name} TEMPLATE template0",
+            f"CREATE ROLE {name} LOGIN",
+            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {name} TO {name}",
+        ):
+            connection.execute(statement)
+    with postgres.connect(name) as connection:
+        connection.execute(f"CREATE SCHEMA lab AUTHORIZATION {name}")
+    place = f"host={postgres.folder}&port={postgres.port}&options=-csearch_path%3Dlab,public"
+    with pytest.warns(UserWarning, match="CREATE EXTENSION pg_trgm") as warned:
+        archive = Archive(f"postgresql+psycopg://{name}@/{name}?{place}")
+    archive.add([stored(b"Subject: quarterly\r\n\r\nhi"), stored(b"Subject: other\r\n\r\nhi")])
+    assert lab.Inbox(archive).search("quarterly").numbers() == [1]
+    said = str(warned[0].message)
+    with postgres.connect(name) as connection:
+        connection.execute("SET search_path = lab, public")
+        for statement in said[said.index("CREATE EXTENSION") :].removesuffix(";").split("; "):
+            connection.execute(statement)
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute(
+            "EXPLAIN SELECT message_id FROM contents WHERE text LIKE '%quarterly%'"
+        ).fetchall()
+    assert "ix_contents_text" in str(plan)
+    assert lab.Inbox(archive).search("quarterly").numbers() == [1]
+    archive.close()

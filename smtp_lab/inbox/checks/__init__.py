@@ -5,6 +5,6 @@ Each rule is a function in a file of `smtp_lab.inbox.checks.rules`; adding one i
 
 from smtp_lab.inbox.checks.options import Options
 from smtp_lab.inbox.checks.rule import Hit, Rule, all_rules
-from smtp_lab.inbox.checks.run import check_many, check_one
+from smtp_lab.inbox.checks.run import check_many
 
-__all__ = ("Hit", "Options", "Rule", "all_rules", "check_many", "check_one")
+__all__ = ("Hit", "Options", "Rule", "all_rules", "check_many")

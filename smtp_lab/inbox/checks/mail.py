@@ -62,6 +62,7 @@ class Mail:
 
     def __init__(self, message: Captured, options: Options) -> None:
         self.message, self.options = message, options
+        self._addresses: dict[str, list[tuple[str, str]]] = {}
 
     @property
     def raw(self) -> bytes:
@@ -98,7 +99,7 @@ class Mail:
         """Every part with its number as in IMAP, such as ``1.2``; those made of parts too."""
         found: list[tuple[str, Part]] = []
         stack = [("", self.root)]
-        while stack and not self.message.too_complex:
+        while stack and not self.message._parsed[1]:  # noqa: SLF001  # beyond a bound
             number, part = stack.pop()
             found.append((f"part {number}" if number else "message", part))
             inside = part.inside or []
@@ -113,7 +114,14 @@ class Mail:
 
     def addresses(self, name: str) -> list[tuple[str, str]]:
         """Name and address of each in the headers called *name*; empty groups are left out."""
-        text = ", ".join(self.written(name))[:HEADER_BYTES]
+        if name not in self._addresses:
+            self._addresses[name] = self._addresses_in(self.written(name))
+        return self._addresses[name]
+
+    def _addresses_in(self, written: list[str]) -> list[tuple[str, str]]:
+        text = ", ".join(written)[:HEADER_BYTES]
+        if not text.strip():
+            return []
         text = _GROUP.sub("", text)
         try:
             pairs = getaddresses([text])[:_ADDRESSES]

@@ -18,6 +18,7 @@ __all__ = ("Dmarced", "Signature", "dmarc", "signatures", "spf")
 SIGNATURES = 10
 _LONGEST = 8_000  # octets of a signature
 _MOST = 30_000_000  # octets of a message
+_LINES = 500_000  # dkimpy makes a list of them
 _SHORTEST = 1_024  # bits of a key (RFC 8301 section 3.2)
 _BLANKS = re.compile(rb"[ \t]++")
 _CHANGED = "the body is not the one that was signed"
@@ -95,8 +96,8 @@ def _signatures(mail: Mail) -> list[Signature]:
     written = mail.written("DKIM-Signature")[:SIGNATURES]
     if not written:
         return []
-    runs = max((len(run) for run in _BLANKS.findall(mail.raw)), default=0)
-    if len(mail.raw) > _MOST or runs > _MANY_BLANKS:
+    too_large = len(mail.raw) > _MOST or mail.raw.count(b"\n") > _LINES
+    if too_large or any(len(run[0]) > _MANY_BLANKS for run in _BLANKS.finditer(mail.raw)):
         why = "the message is too large, or has too many blanks in a row, to verify it here"
         return [Signature("DKIM-Signature", "", "unknown", why)]
     questions = _questions(mail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ from smtp_lab.transcript import printable
 if TYPE_CHECKING:
     from smtp_lab.inbox.captured import Captured
 
-__all__ = ("Finding", "check_many", "check_one")
+__all__ = ("Finding", "check_many")
 
 _SHOWN = 20
 _COUNTED = 10_000
@@ -35,12 +35,18 @@ class Finding(NamedTuple):
     fix: str
 
 
-def check_one(message: Captured, options: Options) -> list[Finding]:
-    """What the rules that *options* want find in *message*, the worst first."""
+def check_many(messages: Iterable[Captured], options: Options) -> Iterator[Finding]:
+    """What the rules that *options* want find in each of *messages*, the worst first."""
+    rules = _wanted(options)
+    for message in messages:
+        yield from _check_one(message, options, rules)
+
+
+def _check_one(message: Captured, options: Options, rules: Sequence[Rule]) -> list[Finding]:
     mail = Mail(message, options)
     end = time.monotonic() + _SECONDS
     found: list[Finding] = []
-    for rule in _wanted(options):
+    for rule in rules:
         if time.monotonic() > end and not options.asker:
             why = (
                 f"checking took more than {_SECONDS:.0f} seconds and was stopped before {rule.name}"
@@ -49,12 +55,6 @@ def check_one(message: Captured, options: Options) -> list[Finding]:
             break
         found += _hits(message.id, rule, mail)
     return sorted(found, key=lambda row: SEVERITIES.index(row.severity))
-
-
-def check_many(messages: Iterable[Captured], options: Options) -> Iterator[Finding]:
-    """The same for each of *messages*."""
-    for message in messages:
-        yield from check_one(message, options)
 
 
 def _wanted(options: Options) -> list[Rule]:

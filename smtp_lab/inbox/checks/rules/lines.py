@@ -35,11 +35,9 @@ def bare_cr(mail: Mail) -> Iterator[Hit]:
 @rule("line-long", "error", "A line is longer than 998 octets", "RFC 5322 section 2.1.1")
 def line_long(mail: Mail) -> Iterator[Hit]:
     """Servers refuse it or cut it in the middle."""
-    for number, line in enumerate(mail.raw.split(b"\n"), 1):
-        length = len(line) - line.endswith(b"\r")
-        if length > _LONGEST:
-            why = f"it has {length:,} octets, {_LONGEST} are allowed"
-            yield Hit(f"line {number:,}", why, "send the part as quoted-printable or base64")
+    for number, length in _long_lines(mail.raw):
+        why = f"it has {length:,} octets, {_LONGEST} are allowed"
+        yield Hit(f"line {number:,}", why, "send the part as quoted-printable or base64")
 
 
 @rule("nul", "error", "There is a NUL octet", "RFC 5322 section 2.2, RFC 2045 section 2.7")
@@ -50,6 +48,21 @@ def nul(mail: Mail) -> Iterator[Hit]:
         line = mail.raw.count(b"\n", 0, at) + 1
         count = mail.raw.count(b"\x00")
         yield Hit(f"line {line:,}", f"there are {count:,} NUL octets", "send the part as base64")
+
+
+def _long_lines(raw: bytes) -> Iterator[tuple[int, int]]:
+    """The number and the length of each line that is too long, without a list of all lines."""
+    number, counted, start = 1, 0, 0
+    while len(raw) - start > _LONGEST:
+        last = raw.rfind(b"\n", start, start + _LONGEST + 1)
+        if last < 0 and raw.startswith(b"\r\n", start + _LONGEST):
+            last = start + _LONGEST + 1
+        if last < 0:
+            number, counted = number + raw.count(b"\n", counted, start), start
+            last = raw.find(b"\n", start)
+            last = len(raw) if last < 0 else last
+            yield number, last - start - raw.startswith(b"\r", last - 1)
+        start = last + 1
 
 
 def _counted(raw: bytes, pattern: re.Pattern[bytes], count: int, what: str) -> Hit:

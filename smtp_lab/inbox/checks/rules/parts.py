@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 
 from smtp_lab.inbox.checks.mail import Mail
 from smtp_lab.inbox.checks.rule import Hit, rule
+from smtp_lab.inbox.mime import decodes
 from smtp_lab.inbox.parts import Part
 
 _ENCODINGS = {"7bit", "8bit", "binary", "quoted-printable", "base64"}
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\s]")
 _ASCII = {"", "us-ascii", "ascii"}
 _NO_TYPE = ("text/plain", "message/rfc822", "application/octet-stream")
 
@@ -22,7 +25,7 @@ def _encoding(part: Part) -> str:
 def too_complex(mail: Mail) -> Iterator[Hit]:
     """What cannot be read is not checked either."""
     if mail.message.too_complex:
-        yield Hit("message", mail.message.too_complex, "it was read up to its headers only")
+        yield Hit("message", mail.message.too_complex, "the whole is in .raw")
     elif mail.page.stopped:
         yield Hit("HTML", mail.page.stopped, "what comes behind was not checked")
 
@@ -54,6 +57,15 @@ def encoding_unknown(mail: Mail) -> Iterator[Hit]:
         encoding = _encoding(part)
         if encoding not in _ENCODINGS:
             yield Hit(where, f"{encoding[:40]!r} is no transfer encoding", "use base64")
+
+
+@rule("base64-broken", "error", "A part holds what is no base64", "RFC 2045 section 6.8")
+def base64_broken(mail: Mail) -> Iterator[Hit]:
+    """Readers pass over it, or show nothing."""
+    for where, part in mail.leaves:
+        if _encoding(part) == "base64" and (found := _NO_BASE64.search(part.written)):
+            why = f"{found[0]!r} is no letter of base64"
+            yield Hit(where, why, "let a library encode it, and change nothing behind it")
 
 
 @rule("encoding-on-parts", "error", "A multipart is encoded as a whole", "RFC 2045 section 6.4")
@@ -90,13 +102,8 @@ def charset_wrong(mail: Mail) -> Iterator[Hit]:
             says = "says it is ASCII" if name else "says no charset, which means ASCII"
             yield Hit(where, f"it {says}, and is not", "declare charset=utf-8")
             continue
-        try:
-            if len(name) <= 60 and codecs.lookup(name)._is_text_encoding:  # noqa: SLF001
-                part.content.decode(name)
-        except UnicodeError:
+        if not decodes(part.content, name):
             yield Hit(where, f"it holds bytes that are no {name}", "encode it as it is declared")
-        except (LookupError, ValueError):
-            continue  # charset-unknown tells
 
 
 @rule("boundary-missing", "error", "A multipart has no boundary", "RFC 2046 section 5.1.1")
