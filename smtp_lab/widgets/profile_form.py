@@ -163,7 +163,7 @@ class ProfileForm(Panel):
                 name=profile.name, file=tilde(self.book.path)
             )
             self._drafts.saved(profile)
-            self._take(self.draft)
+            self.desk.choose(profile.name)
             self.say(said + (kept if profile.secrets else ""))
             self.desk.look()
             self.desk.tell("book")

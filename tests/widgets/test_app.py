@@ -108,3 +108,16 @@ def test_no_state_of_any_panel_has_a_secret(app, book):
         panel.code_button.click()
     assert book["team"].password.reveal() == "canary-31"
     assert "canary-31" not in everything(app)
+
+
+def test_a_saved_profile_is_the_one_at_hand_everywhere(app):
+    """Whoever has just made a profile finds it chosen where tests are sent."""
+    form = app.panels["form"]
+    app.desk.choose("")
+    form.fields["name"].value = "fresh"
+    form.fields["sender"].value = "ann@example.com"
+    form.fields["connection.host"].value = "mail.example.com"
+    form.fields["connection.auth"].value = "none"
+    form.save()
+    assert "Saved as fresh" in form.status.value
+    assert app.desk.chosen == app.panels["send_test"].which.value == "fresh"
