@@ -1,15 +1,38 @@
-"""Bring the catalogues of the panels up to date with the code: ``python tests/catalogues.py``."""
+"""Bring the catalogues up to date with code and facts: ``python tests/catalogues.py``."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
+from sentences import sentences
 
-WIDGETS = Path(__file__).parent.parent / "smtp_lab" / "widgets"
+from smtp_lab.facts import load
+from smtp_lab.language.catalogues import DOMAINS, LOCALE
+
+HOUSE = Path(__file__).parent.parent / "smtp_lab"
+WIDGETS = HOUSE / "widgets"
 KEYWORDS = {"_": None, "N_": None, "n_": (1, 2)}
+
+# What of the facts is shown to people: by file, the paths to it. "*" is every name or number.
+FACTS = {
+    "failures": ("error.*.meaning", "error.*.remedy"),
+    "dialogue": (
+        *("command.*", "mechanism.*.text", "prompt.*", "parameter.*.text", "reply.*"),
+        *("extension.*.text", "request.*", "status.*"),
+    ),
+    "codes": ("class.*", "enhanced.*", "http.*", "oauth.*.text"),
+    "providers": (
+        *("provider.*.guide.*", "provider.*.dated.*.fact", "provider.*.limits.*"),
+        *("provider.*.username", "provider.*.password", "provider.*.from_rule"),
+        "provider.*.precondition",
+    ),
+}
 
 
 def in_the_code() -> Catalog:
@@ -22,17 +45,50 @@ def in_the_code() -> Catalog:
     return found
 
 
-def in_the_catalogue(language: str) -> Catalog:
+def below_the_panels(domain: str) -> Catalog:
+    """Every text of the facts, or every sentence that code below the panels says."""
+    found = Catalog()
+    for text in sorted(in_the_facts() if domain == "facts" else sentences(HOUSE)):
+        found.add(text)
+    return found
+
+
+def in_the_facts() -> set[str]:
+    """Every text of the facts that people are shown and that has a word in it."""
+    texts = {
+        text
+        for name, paths in FACTS.items()
+        for path in paths
+        for text in _at(load(name), path.split("."))
+    }
+    return {text for text in texts if re.search(r"[a-z]{2}", text)}
+
+
+def _at(facts: Any, path: list[str]) -> Iterator[str]:
+    if not path:
+        if isinstance(facts, str):
+            yield facts
+        return
+    first, *rest = path
+    if isinstance(facts, list):
+        children = facts if first == "*" else []
+    else:
+        children = facts.values() if first == "*" else [facts[first]] if first in facts else []
+    for child in children:
+        yield from _at(child, rest)
+
+
+def in_the_catalogue(language: str, folder: Path = WIDGETS / "locale") -> Catalog:
     """The catalogue of *language* as it is committed."""
-    with (WIDGETS / "locale" / f"{language}.po").open("rb") as file:
+    with (folder / f"{language}.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
-def main() -> None:
+def bring_up_to_date(folder: Path, wanted: Catalog) -> None:
     """Add what is new, take away what is gone, and leave translations as they are."""
-    for path in sorted((WIDGETS / "locale").glob("*.po")):
-        catalogue = in_the_catalogue(path.stem)
-        catalogue.update(in_the_code(), no_fuzzy_matching=True)
+    for path in sorted(folder.glob("*.po")):
+        catalogue = in_the_catalogue(path.stem, folder)
+        catalogue.update(wanted, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
         if path.stem == "en":  # what the code says is English
             for message in catalogue:
@@ -47,6 +103,13 @@ def main() -> None:
             f'"Plural-Forms: {catalogue.plural_forms}\\n"\n\n'
         )
         path.write_text(header + path.read_text(encoding="utf-8").lstrip(), encoding="utf-8")
+
+
+def main() -> None:
+    """Bring every catalogue up to date."""
+    bring_up_to_date(WIDGETS / "locale", in_the_code())
+    for domain in DOMAINS:
+        bring_up_to_date(LOCALE / domain, below_the_panels(domain))
 
 
 if __name__ == "__main__":

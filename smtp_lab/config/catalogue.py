@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -300,15 +300,21 @@ class Guide:
         return "\n".join([*lines, of.origin])
 
     def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The guide as HTML; *say* gives each text as its reader is to see it."""
         of = self.provider
-        steps = "".join(f"<li>{escape(step)}</li>" for step in self.steps)
-        dated = "".join(f"<li><b>{escape(d.date)}</b>: {escape(d.fact)}</li>" for d in of.dated)
-        limits = "".join(f"<li>{escape(limit)}</li>" for limit in of.limits)
+        steps = "".join(f"<li>{escape(say(step))}</li>" for step in self.steps)
+        dated = "".join(
+            f"<li><b>{escape(d.date)}</b>: {escape(say(d.fact))}</li>" for d in of.dated
+        )
+        limits = "".join(f"<li>{escape(say(limit))}</li>" for limit in of.limits)
         return (
             f'<div class="{NO_MATH}"><h4>{escape(of.name)}</h4><ol>{steps}</ol>'
-            + (f"<p>Dates to know</p><ul>{dated}</ul>" if dated else "")
-            + (f"<p>Limits</p><ul>{limits}</ul>" if limits else "")
-            + f"<p>{escape(of.origin)}</p></div>"
+            + (f"<p>{escape(say('Dates to know'))}</p><ul>{dated}</ul>" if dated else "")
+            + (f"<p>{escape(say('Limits'))}</p><ul>{limits}</ul>" if limits else "")
+            + f"<p>{escape(say(of.origin))}</p></div>"
         )
 
 

@@ -10,7 +10,7 @@ without checking.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -209,17 +209,22 @@ class Tls:
         return "\n".join(self.notes)
 
     def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The same as HTML; *say* gives each text as its reader is to see it."""
         marks = {True: "✔", False: "✘", None: "?"}
         encrypted = f"{self.version} with {self.cipher}, {self.bits} bits" if self.version else "no"
-        facts: dict[str, object] = {"encrypted": encrypted}
-        facts |= {v.about: f"{marks[v.ok]} {v.text}" for v in self.verdicts}
-        facts |= {f"certificate {n}": c for n, c in enumerate(self.chain, 1)}
-        facts |= {f"SHA-256 of {n}": c.fingerprint_sha256 for n, c in enumerate(self.chain, 1)}
-        bad = "; ".join(v.text for v in self.verdicts if v.ok is False)
-        open_up = " open" if bad else ""
+        facts: dict[str, object] = {say("encrypted"): say(encrypted)}
+        facts |= {say(v.about): f"{marks[v.ok]} {say(v.text)}" for v in self.verdicts}
+        facts |= {say(f"certificate {n}"): say(str(c)) for n, c in enumerate(self.chain, 1)}
+        prints = [certificate.fingerprint_sha256 for certificate in self.chain]
+        facts |= {say(f"SHA-256 of {n}"): text for n, text in enumerate(prints, 1)}
+        bad = "; ".join(say(v.text) for v in self.verdicts if v.ok is False)
+        open_up, name = " open" if bad else "", say("Encryption")
         return (
-            f'<details class="smtp-lab-tls {NO_MATH}"{open_up}><summary>Encryption: '
-            f"{escape(bad or encrypted)}</summary>{facts_table('Encryption', facts)}</details>"
+            f'<details class="smtp-lab-tls {NO_MATH}"{open_up}><summary>{escape(name)}: '
+            f"{escape(bad or say(encrypted))}</summary>{facts_table(name, facts)}</details>"
         )
 
 

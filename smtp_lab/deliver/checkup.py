@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
@@ -246,23 +246,31 @@ class Checkup:
             f"{_html(self.sentence)}</p>{self.stages_html()}</div>"
         )
 
-    def stages_html(self) -> str:
-        """The stages and the dialogue as HTML, without the sentence above them."""
-        label = f"Checkup of {self.subject}, {self.endpoint}"
+    def stages_html(
+        self, say: Callable[[str], str] = str, name_of: Callable[[str], str] = str
+    ) -> str:
+        """The stages and the dialogue as HTML, without the sentence above them.
+
+        Args:
+            say: Gives each text as its reader is to see it.
+            name_of: Gives what its reader calls a field.
+        """
+        label = say(f"Checkup of {self.subject}, {self.endpoint}")
         head = "".join(
-            f'<th scope="col" style="{_CELL}">{name}</th>'
+            f'<th scope="col" style="{_CELL}">{_html(say(name))}</th>'
             for name in ("stage", "result", "seconds", "what was found, and what to do")
         )
-        talk = ""
+        rows, talk = "".join(_row(stage, say, name_of) for stage in self.stages), ""
         if len(self.transcript):
             talk = (
-                f"<details><summary>The dialogue</summary>{self.transcript._repr_html_()}</details>"
+                f"<details><summary>{_html(say('The dialogue'))}</summary>"
+                f"{self.transcript.as_html(say)}</details>"
             )
         return (
             f'<table class="{NO_MATH}" aria-label="{_html(label)}" '
             f'style="border-collapse:collapse;text-align:left">'
             f"<thead><tr>{head}</tr></thead>"
-            f"<tbody>{''.join(map(_row, self.stages))}</tbody></table>{talk}"
+            f"<tbody>{rows}</tbody></table>{talk}"
         )
 
 
@@ -291,27 +299,29 @@ def _html(text: str) -> str:
     return escape(printable(text))
 
 
-def _row(stage: Stage) -> str:
+def _row(stage: Stage, say: Callable[[str], str], name_of: Callable[[str], str]) -> str:
     facts = ""
     if stage.facts:
-        seen = {printable(name): printable(value) for name, value in stage.facts.items()}
-        table = facts_table(f"Seen at {printable(stage.title)}", seen)
+        seen = {printable(say(name)): printable(say(fact)) for name, fact in stage.facts.items()}
+        table = facts_table(printable(say(f"Seen at {stage.title}")), seen)
         shown = " open" if stage.state == "failed" else ""
-        facts = f"<details{shown}><summary>What was seen</summary>{table}</details>"
+        facts = f"<details{shown}><summary>{_html(say('What was seen'))}</summary>{table}</details>"
     advice = "".join(
-        f"<li><b>{a.severity}</b> {_html(str(a))} <small>({_html(a.source)})</small></li>"
+        f"<li><b>{_html(say(a.severity))}</b> {_html(name_of(a.field))}: {_html(say(a.text))}"
+        f" <small>({_html(say(a.source))})</small></li>"
         for a in stage.advice
     )
     advice = f'<ul style="margin:2px 0;padding-left:1.4em">{advice}</ul>' if advice else ""
     look = ""
     if stage.diagnosis is not None and stage.diagnosis.field:
-        look = f"<div>Look at the field <b>{_html(stage.diagnosis.field)}</b>.</div>"
+        field = f"Look at the field {name_of(stage.diagnosis.field)}."
+        look = f"<div>{_html(say(field))}</div>"
     took = "" if stage.state == "skipped" else f"{stage.seconds:.3f}"
     return (
-        f'<tr><th scope="row" style="{_CELL};white-space:nowrap">{_html(stage.title)}</th>'
+        f'<tr><th scope="row" style="{_CELL};white-space:nowrap">{_html(say(stage.title))}</th>'
         f'<td style="{_CELL};white-space:nowrap;color:{_COLOURS[stage.state]}">'
-        f'<span aria-hidden="true">{stage.mark}</span> {stage.state}</td>'
+        f'<span aria-hidden="true">{stage.mark}</span> {_html(say(stage.state))}</td>'
         f'<td style="{_CELL};font-variant-numeric:tabular-nums">{took}</td>'
-        f'<td style="{_CELL};overflow-wrap:anywhere">{_html(stage.sentence)}{look}{advice}{facts}'
-        f"</td></tr>"
+        f'<td style="{_CELL};overflow-wrap:anywhere">{_html(say(stage.sentence))}'
+        f"{look}{advice}{facts}</td></tr>"
     )

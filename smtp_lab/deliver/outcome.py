@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -266,18 +266,22 @@ class Deliveries(Sequence[Outcome]):
         return f"<Deliveries {'ok' if self.ok else 'failed'}: {self.sentence}>"
 
     def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The batch as HTML; *say* gives each text as its reader is to see it."""
         colour = "var(--jp-success-color1,#2e7d32)" if self.ok else "var(--jp-error-color1,#c62828)"
         rows = "".join(
-            f"<details><summary>{escape(outcome.sentence)}</summary>"
-            f"{outcome.transcript._repr_html_()}</details>"
+            f"<details><summary>{escape(say(outcome.sentence))}</summary>"
+            f"{outcome.transcript.as_html(say)}</details>"
             for outcome in self.failed[:_SHOWN]
         )
-        rest = "".join(f"<p>{escape(line.strip())}</p>" for line in self._hidden)
+        rest = "".join(f"<p>{escape(say(line.strip()))}</p>" for line in self._hidden)
         return (
             f'<div class="smtp-lab-deliveries {NO_MATH}">'
             f'<p role="status" style="border-left:4px solid {colour};'
             'padding:2px 10px;margin:6px 0">'
-            f"<b>{'✔' if self.ok else '✘'}</b> {escape(self.sentence)}</p>{rows}{rest}</div>"
+            f"<b>{'✔' if self.ok else '✘'}</b> {escape(say(self.sentence))}</p>{rows}{rest}</div>"
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from smtp_lab.show import NO_MATH
@@ -25,43 +25,41 @@ _MONO = (
     "font-family:var(--jp-code-font-family,monospace);white-space:pre-wrap;word-break:break-word"
 )
 _QUIET = "color:var(--jp-ui-font-color2,#616161)"
-_HEAD = (
-    "<thead><tr>"
-    + "".join(
-        f'<th scope="col" style="{style}">{name}</th>'
-        for name, style in (
-            ("seconds", _NUMBER),
-            ("waited", _NUMBER),
-            ("who", _CELL),
-            ("what was said", _CELL),
-            ("what it means", _CELL),
-        )
-    )
-    + "</tr></thead>"
+_COLUMNS = (
+    ("seconds", _NUMBER),
+    ("waited", _NUMBER),
+    ("who", _CELL),
+    ("what was said", _CELL),
+    ("what it means", _CELL),
 )
 
 
-def as_html(rows: Sequence[tuple[Line, float, str]]) -> str:
+def as_html(rows: Sequence[tuple[Line, float, str]], say: Callable[[str], str] = str) -> str:
     """The table.
 
     Args:
         rows: Each line with the seconds since the one before and its meaning.
+        say: Gives each text as its reader is to see it.
     """
-    shown = "".join(_as_row(*row) for row in rows)
+    head = "".join(
+        f'<th scope="col" style="{style}">{escape(say(name))}</th>' for name, style in _COLUMNS
+    )
+    shown = "".join(_as_row(*row, say) for row in rows)
     if len(rows) > _MOST:
         left = len(rows) - _MOST
-        hint = f"{left:,} lines are not shown here; print() and to_frame() give them all"
+        hint = say(f"{left:,} lines are not shown here; print() and to_frame() give them all")
         shown = (
-            "".join(_as_row(*row) for row in rows[: _MOST - _LAST])
-            + f'<tr><td colspan="5" style="{_CELL};{_QUIET}"><i>{hint}</i></td></tr>'
-            + "".join(_as_row(*row) for row in rows[-_LAST:])
+            "".join(_as_row(*row, say) for row in rows[: _MOST - _LAST])
+            + f'<tr><td colspan="5" style="{_CELL};{_QUIET}"><i>{escape(hint)}</i></td></tr>'
+            + "".join(_as_row(*row, say) for row in rows[-_LAST:])
         )
+    name = escape(say("SMTP dialogue"))
     # A box that scrolls must be reachable by keyboard: hence the role, the name and the tabindex.
     return (
         f'<div class="smtp-lab-transcript {NO_MATH}" style="{_BOX}" role="region" tabindex="0" '
-        f'aria-label="SMTP dialogue"><table style="{_TABLE}">'
-        f'<caption style="{_CAPTION}">{_caption(rows)}</caption>'
-        f"{_HEAD}<tbody>{shown}</tbody></table></div>"
+        f'aria-label="{name}"><table style="{_TABLE}">'
+        f'<caption style="{_CAPTION}">{escape(say(_caption(rows)))}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{shown}</tbody></table></div>"
     )
 
 
@@ -73,15 +71,16 @@ def _caption(rows: Sequence[tuple[Line, float, str]]) -> str:
     return f"SMTP dialogue: {said:,} lines were said, {how} encrypted" if said else "SMTP dialogue"
 
 
-def _as_row(line: Line, wait: float, meaning: str) -> str:
-    lock = (
-        ' <span title="encrypted" role="img" aria-label="encrypted">🔒</span>' if line.tls else ""
-    )
+def _as_row(line: Line, wait: float, meaning: str, say: Callable[[str], str]) -> str:
+    name = escape(say("encrypted"))
+    text = say(line.text) if line.direction == "*" else line.text  # what others said stays
+    lock = f' <span title="{name}" role="img" aria-label="{name}">🔒</span>' if line.tls else ""
+    sign, _, who = _SPEAKERS[line.direction].partition(" ")
     weight = "font-weight:600" if line.direction == "C" else ""
     number = f"{_NUMBER};{_QUIET};font-variant-numeric:tabular-nums"
     return (
         f'<tr><td style="{number}">{line.at:.3f}</td><td style="{number}">{wait:+.3f}</td>'
-        f'<td style="{_CELL};white-space:nowrap">{_SPEAKERS[line.direction]}{lock}</td>'
-        f'<td style="{_CELL};{_MONO};{weight}">{escape(line.text)}</td>'
-        f'<td style="{_CELL};{_QUIET}">{escape(meaning)}</td></tr>'
+        f'<td style="{_CELL};white-space:nowrap">{sign} {escape(say(who))}{lock}</td>'
+        f'<td style="{_CELL};{_MONO};{weight}">{escape(text)}</td>'
+        f'<td style="{_CELL};{_QUIET}">{escape(say(meaning))}</td></tr>'
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -160,7 +160,11 @@ class Transcript:
         )
 
     def _repr_html_(self) -> str:
-        return as_html(list(zip(self._lines, self._waits(), self._meanings(), strict=True)))
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The dialogue as a table; *say* gives each text as its reader is to see it."""
+        return as_html(list(zip(self._lines, self._waits(), self._meanings(), strict=True)), say)
 
 
 def _as_text(line: Line, wait: float) -> str:

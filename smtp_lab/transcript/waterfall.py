@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -100,26 +100,33 @@ class Waterfall:
         return "\n".join([*rows, self.sentence])
 
     def _repr_svg_(self) -> str:
+        return self._as_svg(str)
+
+    def _as_svg(self, say: Callable[[str], str]) -> str:
         height = _ROW * len(self.spans) + 4
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
             f'width="100%" style="max-width:{_WIDTH}px;font:12px sans-serif" '
-            f'aria-label="{escape(self.sentence)}">'
-            f"<title>Where the time went</title><desc>{escape(self._described)}</desc>"
+            f'aria-label="{escape(say(self.sentence))}">'
+            f"<title>{escape(say('Where the time went'))}</title>"
+            f"<desc>{escape(self._described(say))}</desc>"
             f"{''.join(self._bar(row, span) for row, span in enumerate(self.spans))}</svg>"
         )
 
     def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The picture as HTML; *say* gives each sentence as its reader is to see it."""
         return (
-            f'<div class="smtp-lab-waterfall {NO_MATH}"><p>{escape(self.sentence)}</p>'
-            f"{self._repr_svg_()}</div>"
+            f'<div class="smtp-lab-waterfall {NO_MATH}"><p>{escape(say(self.sentence))}</p>'
+            f"{self._as_svg(say)}</div>"
         )
 
-    @property
-    def _described(self) -> str:
+    def _described(self, say: Callable[[str], str]) -> str:
         """The picture in words."""
         parts = [f"{s.stage} from {s.start:.3f} s for {s.duration:.3f} s" for s in self.spans]
-        return "; ".join(parts)
+        return "; ".join(map(say, parts))
 
     def _parts(self, span: Span) -> tuple[float, float]:
         """Start and width of a bar, as parts of the whole time."""

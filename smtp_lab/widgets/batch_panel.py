@@ -10,6 +10,9 @@ import ipywidgets as w
 
 from smtp_lab.deliver import Batch
 from smtp_lab.errors import SmtpLabError
+from smtp_lab.language import told
+from smtp_lab.widgets.said import told_error
+from smtp_lab.widgets.words import _
 
 __all__ = ("BatchPanel",)
 
@@ -29,7 +32,10 @@ class BatchPanel(w.VBox):
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.bar = w.IntProgress(
-            min=0, max=max(1, batch.total), layout=w.Layout(width="24em"), tooltip="messages done"
+            min=0,
+            max=max(1, batch.total),
+            layout=w.Layout(width="24em"),
+            tooltip=_("messages done"),
         )
         self.count = w.HTML()
         self.button = w.Button()
@@ -44,17 +50,18 @@ class BatchPanel(w.VBox):
         """Show how the batch is now."""
         batch = self.batch
         self.bar.value = batch.done
-        self.count.value = f'<span role="status">{batch.done:,} of {batch.total:,} done</span>'
+        count = _("{done} of {total} done").format(done=f"{batch.done:,}", total=f"{batch.total:,}")
+        self.count.value = f'<span role="status">{escape(count)}</span>'
         if batch.running:
-            self._label("Stop", "End soon: what was handed over is waited for", "warning")
+            self._label(_("Stop"), _("End soon: what was handed over is waited for"), "warning")
             self.result.value = ""
             return
         outcomes = batch.outcomes
         fresh = not (batch.done or any(o.attempts or o.failure for o in outcomes))
-        self._label("Start" if fresh else "Resume", "Send what is unsent", "primary")
+        self._label(_("Start") if fresh else _("Resume"), _("Send what is unsent"), "primary")
         self.button.disabled = not outcomes.unsent
         self.bar.bar_style = "success" if outcomes.ok else "" if fresh else "danger"
-        self.result.value = "" if fresh else outcomes._repr_html_()
+        self.result.value = "" if fresh else outcomes.as_html(told)
 
     def _press(self, _button: Any) -> None:
         if self.batch.running:
@@ -64,7 +71,7 @@ class BatchPanel(w.VBox):
         try:
             self.batch.resume()
         except SmtpLabError as error:
-            self._say(str(error))
+            self._say(told_error(error))
             return
         self._follow()
 
@@ -78,7 +85,7 @@ class BatchPanel(w.VBox):
         try:
             self.batch.wait()
         except Exception as error:  # noqa: BLE001  # there is nobody else to tell
-            self._say(f"{type(error).__name__}: {error}")
+            self._say(f"{type(error).__name__}: {told(str(error))}")
 
     def _label(self, text: str, tooltip: str, style: str) -> None:
         self.button.description, self.button.tooltip = text, tooltip

@@ -11,6 +11,7 @@ import traitlets
 
 from smtp_lab.config import Profile, ProfileBook, SmtpConnection
 from smtp_lab.config.builtin import NAME as LAB
+from smtp_lab.language import told
 from smtp_lab.widgets.fields import FIELDS
 from smtp_lab.widgets.words import _
 
@@ -53,7 +54,7 @@ class Cards(anywidget.AnyWidget):
                     "marks": [_("default")] * (name == default)
                     + [_("bundled sink")] * (name == LAB),
                     "lines": _lines(book[name]) + ([_tested(found)] if name != LAB else []),
-                    "warning": found.sentence if found and found.warning else "",
+                    "warning": told(found.sentence) if found and found.warning else "",
                 }
             )
         self.cards = cards

@@ -9,7 +9,9 @@ from typing import Any
 from smtp_lab.config import NoAuth, Profile, Secret, SmtpConnection
 from smtp_lab.config._model import hiding
 from smtp_lab.errors import InputError
+from smtp_lab.language import told_problem
 from smtp_lab.widgets.fields import FIELDS, Field, owners
+from smtp_lab.widgets.said import told_named
 
 __all__ = ("Draft",)
 
@@ -127,15 +129,15 @@ class Draft:
         found: dict[str, str] = {}
         rest: list[str] = []
         for problem in error.problems:
-            sentence = InputError.of("", problem.problem, problem.fix)
+            sentence = told_problem(problem.problem, problem.fix)
             path = problem.field.removeprefix(f"profiles.{self.values['name']}.")
             if path == "connection.auth" and problem.problem.startswith("grant "):
                 path = f"connection.auth.{_NEEDED.get(self.values['connection.auth.grant'], '')}"
             key = self.key_of(path)
             if key is None:
-                rest.append(str(problem))
+                rest.append(told_named(problem))
             else:
-                found[key] = f"{found[key]} {sentence}" if key in found else str(sentence)
+                found[key] = f"{found[key]} {sentence}" if key in found else sentence
         return found, rest
 
     def key_of(self, path: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from smtp_lab.config import Profile
 from smtp_lab.config.builtin import ADDRESS
 from smtp_lab.config.builtin import NAME as LAB
+from smtp_lab.language import told
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.fields import FIELDS
@@ -146,7 +147,8 @@ class Drafts:
         if not health.warning:
             return ""
         text = _("The last test failed ({when} UTC): {sentence}")
-        return text.format(when=health.tested_at[:16].replace("T", " "), sentence=health.sentence)
+        when = health.tested_at[:16].replace("T", " ")
+        return text.format(when=when, sentence=told(health.sentence))
 
     @property
     def lab_hint(self) -> str:

@@ -8,6 +8,7 @@ from html import escape
 import ipywidgets as w
 
 from smtp_lab.errors import InputError
+from smtp_lab.language import told
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.drafts import Drafts
 from smtp_lab.widgets.panel import button
@@ -80,7 +81,7 @@ def advice_list(draft: Draft) -> str:
     kinds = {"warning": "warn", "note": "quiet"}
     items = "".join(
         f'<li class="smtp-lab-{kinds[one.severity]}"><b>{escape(names[one.severity])}:</b> '
-        f"{escape(one.text)}</li>"
+        f"{escape(told(one.text))}</li>"
         for one in advice
     )
     title = escape(_("Worth thinking about"))

@@ -7,7 +7,9 @@ from html import escape
 
 import ipywidgets as w
 
+from smtp_lab.config import Advice
 from smtp_lab.deliver import Checkup, Delivery, Diagnosis
+from smtp_lab.language import told, told_problem
 from smtp_lab.show import facts_table
 from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.replay import Replay
@@ -44,7 +46,7 @@ class OutcomeView(w.VBox):
         parts: list[w.Widget] = []
         if delivery.diagnosis is not None:
             parts.append(self._explained(delivery.diagnosis, delivery.sentence))
-        parts += [w.HTML(f"<p>{escape(str(advice))}.</p>") for advice in delivery.advice]
+        parts += [w.HTML(f"<p>{escape(self._advised(one))}</p>") for one in delivery.advice]
         parts.append(Replay(delivery.transcript))
         parts.append(
             TextView(
@@ -55,11 +57,12 @@ class OutcomeView(w.VBox):
             )
         )
         waterfall = delivery.transcript.waterfall()
-        parts.append(_folded(_("Where the time went"), waterfall._repr_html_()))
+        parts.append(_folded(_("Where the time went"), waterfall.as_html(told)))
         if delivery.tls is not None:
-            parts.append(_folded(_("Encryption and certificate"), delivery.tls._repr_html_()))
+            parts.append(_folded(_("Encryption and certificate"), delivery.tls.as_html(told)))
         if delivery.token is not None:
-            parts.append(_folded(_("The token"), facts_table(_("The token"), delivery.token.facts)))
+            facts = {told(name): fact for name, fact in delivery.token.facts.items()}
+            parts.append(_folded(_("The token"), facts_table(_("The token"), facts)))
         self.children = [self.sentence, *parts]
 
     def show_checkup(self, checkup: Checkup) -> None:
@@ -69,7 +72,7 @@ class OutcomeView(w.VBox):
         failed = checkup.failed
         if failed is not None and failed.diagnosis is not None:
             parts.append(self._explained(failed.diagnosis, checkup.sentence))
-        parts.append(_html(checkup.stages_html()))
+        parts.append(_html(checkup.stages_html(told, self._called)))
         parts.append(
             TextView(
                 str(checkup),
@@ -85,13 +88,20 @@ class OutcomeView(w.VBox):
         role = "" if ok else ' role="alert"'  # what stands around it is a status
         self.sentence.value = (
             f'<div{role} style="border-left:4px solid currentColor;padding:2px 10px" '
-            f'class="smtp-lab-{kind}"><b aria-hidden="true">{mark}</b> {escape(sentence)}</div>'
+            f'class="smtp-lab-{kind}"><b aria-hidden="true">{mark}</b> '
+            f"{escape(told(sentence))}</div>"
         )
+
+    def _called(self, field: str) -> str:
+        return self._name_of(field) or field
+
+    def _advised(self, advice: Advice) -> str:
+        return f"{self._called(advice.field)}: {told_problem(advice.text)}"
 
     def _explained(self, found: Diagnosis, said: str) -> w.Widget:
         """What the diagnosis adds to the sentence, and the way to the field it is about."""
-        parts = [] if found.meaning in said else [f"<p><b>{escape(found.meaning)}</b></p>"]
-        parts += [] if found.remedy in said else [f"<p>{escape(found.remedy)}</p>"]
+        parts = [] if found.meaning in said else [f"<p><b>{escape(told(found.meaning))}</b></p>"]
+        parts += [] if found.remedy in said else [f"<p>{escape(told(found.remedy))}</p>"]
         answer = _("The server said:") if found.raw[:1].isdigit() else _("The error was:")
         raw = f'<code style="overflow-wrap:anywhere">{escape(found.raw)}</code>'
         parts.append(f"<p>{escape(answer)} {raw}</p>")

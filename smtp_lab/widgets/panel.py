@@ -12,6 +12,7 @@ from smtp_lab.config.paths import tilde
 from smtp_lab.errors import ConfigFileError, InputError, SmtpLabError
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.manners import Manners
+from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.text_view import TextView
 from smtp_lab.widgets.words import _
 from smtp_lab.widgets.work import Work
@@ -109,19 +110,17 @@ class Panel(w.VBox):
 
     def tell_error(self, error: Exception) -> None:
         """Say what went wrong."""
-        if isinstance(error, ConfigFileError):
-            self.say(str(error), wrong=True)  # the file and the line are the point
-        elif isinstance(error, InputError):
+        if isinstance(error, InputError) and not isinstance(error, ConfigFileError):
             self.show_problems(error)
         elif isinstance(error, SmtpLabError):
-            self.say(str(error), wrong=True)
+            self.say(told_error(error), wrong=True)
         else:
             sentence = _("Something went wrong that should not: {what}.")
             self.say(sentence.format(what=type(error).__name__), wrong=True)
 
     def show_problems(self, error: InputError) -> None:
         """Say what cannot be used; a form says it at its fields."""
-        self.say(str(error), wrong=True)
+        self.say(told_error(error), wrong=True)
 
     # --- the same as code ---------------------------------------------------------------------
 

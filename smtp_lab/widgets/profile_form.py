@@ -11,6 +11,7 @@ from smtp_lab.config import Profile, ProfileBook, Provider
 from smtp_lab.config.paths import tilde
 from smtp_lab.deliver import Checkup, Delivery, doctor, send_test
 from smtp_lab.errors import InputError
+from smtp_lab.language import told, told_problem
 from smtp_lab.widgets import as_code
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.draft import Draft
@@ -313,12 +314,11 @@ class ProfileForm(Panel):
     def show_problems(self, error: InputError) -> None:
         """Say each problem at its field, and below the buttons how many there are."""
         found, rest = self.draft.placed(error)
-        for_to = [
-            str(InputError.of("", p.problem, p.fix)) for p in error.problems if p.field == "to"
-        ]
+        for_to = [told_problem(p.problem, p.fix) for p in error.problems if p.field == "to"]
         if for_to:
             found["to"] = " ".join(for_to)
-            rest = [one for one in rest if not one.startswith("to: ")]
+            others = [p for p in error.problems if p.field != "to"]
+            rest = self.draft.placed(InputError(*others))[1] if others else []
         if self.login.layout.display == "" and "connection.auth.grant" in found:
             found["connection.auth.grant"] = _("Nobody has logged in yet: press Log in.")
         self._touched |= set(found)
@@ -346,7 +346,7 @@ class ProfileForm(Panel):
             if key is not None:
                 note = self.rows[key].note
             if note is not None:
-                note.say(delivery.diagnosis.meaning)
+                note.say(told(delivery.diagnosis.meaning))
         self.desk.tell("book")
 
     def _checked(self, checkup: Checkup) -> None:
@@ -390,7 +390,7 @@ class ProfileForm(Panel):
         self.say("")
 
     def _guide(self, found: Provider | None) -> None:
-        self.guide.value = found.guide()._repr_html_() if found is not None else ""
+        self.guide.value = found.guide().as_html(told) if found is not None else ""
         self.guide.layout.display = "" if found is not None else "none"
 
     def _name_of(self, path: str) -> str:

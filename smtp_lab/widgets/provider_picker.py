@@ -12,6 +12,7 @@ from smtp_lab.deliver.discover import WAYS
 from smtp_lab.errors import InputError, UnknownNameError
 from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.rows import LAYOUT, STYLE, Note, text_field
+from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.words import _
 from smtp_lab.widgets.work import Work
 
@@ -84,7 +85,7 @@ class ProviderPicker(w.VBox):
             self._take(provider(self.name.value) if self.name.value.strip() else None)
         except UnknownNameError as error:
             self._take(None)
-            self.note.say(str(error), "quiet")
+            self.note.say(told_error(error), "quiet")
 
     def _addressed(self) -> None:
         address = self.address.value.strip()
@@ -178,7 +179,7 @@ class ProviderPicker(w.VBox):
             )
         except Exception as error:  # noqa: BLE001  # an error in a handler shows nowhere else
             if isinstance(error, InputError):
-                self.note.say(str(error))
+                self.note.say(told_error(error))
             else:
                 self._failed(error)
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from smtp_lab.language import told
 from smtp_lab.transcript import Transcript, explain
 from smtp_lab.widgets.words import _
 
@@ -37,9 +38,9 @@ class Replay(anywidget.AnyWidget):
             {
                 "who": line.direction,
                 "at": f"{line.at:.3f}",
-                "text": line.text,
+                "text": told(line.text) if line.direction == "*" else line.text,
                 "tls": line.tls,
-                "meaning": explain(line, before),
+                "meaning": told(explain(line, before)),
             }
             for before, line in pairwise([None, *said])
             if line

@@ -9,6 +9,7 @@ import ipywidgets as w
 from smtp_lab.config import Profile, ProfileBook
 from smtp_lab.deliver import Delivery, send_test
 from smtp_lab.errors import InputError
+from smtp_lab.language import told, told_problem
 from smtp_lab.widgets import as_code
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.draft import Draft
@@ -17,6 +18,7 @@ from smtp_lab.widgets.outcome_view import OutcomeView
 from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.recipient import Recipient
 from smtp_lab.widgets.rows import LAYOUT, STYLE
+from smtp_lab.widgets.said import told_named
 from smtp_lab.widgets.words import N_, _
 
 __all__ = ("SendTestPanel",)
@@ -109,15 +111,15 @@ class SendTestPanel(Panel):
             return
         self.desk.choose(self.which.value)
         found = self.delivery.diagnosis if self.delivery is not None else None
-        self.desk.tell("field", (path, found.meaning if found is not None else ""))
+        self.desk.tell("field", (path, told(found.meaning) if found is not None else ""))
 
     def show_problems(self, error: InputError) -> None:
         """Say what cannot be used: a bad recipient at its field."""
-        at_field = error.by_field.get("to")
+        at_field = [told_problem(p.problem, p.fix) for p in error.problems if p.field == "to"]
         if at_field:
-            self.recipient.note.say(at_field)
+            self.recipient.note.say(" ".join(at_field))
             self.manners.point_at("smtp-lab-at-to")
-        rest = [str(problem) for problem in error.problems if problem.field != "to"]
+        rest = [told_named(problem) for problem in error.problems if problem.field != "to"]
         self.say(" ".join(rest) or _("Correct the recipient above."), wrong=True)
 
     def __repr__(self) -> str:
