@@ -5,34 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import wraps
 from typing import Any, NoReturn, ParamSpec, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from smtp_lab.errors import InputError, Problem, SmtpLabError
+from smtp_lab.config.hiding import hiding
+from smtp_lab.errors import InputError, Problem
 
-__all__ = ("Model", "hiding", "problems_of")
+__all__ = ("Model", "problems_of")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
-
-
-def hiding(function: Callable[P, R]) -> Callable[P, R]:
-    """Let no refusal by *function* carry its frames: a password may stand in what it was given."""
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        # The others are what Python raises for arguments that do not fit.
-        except (SmtpLabError, TypeError, AttributeError) as error:
-            del args, kwargs
-            raise error.with_traceback(None)  # noqa: B904  # it is the error itself
-
-    return call
 
 
 class Model(BaseModel):

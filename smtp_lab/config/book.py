@@ -7,13 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from smtp_lab.config import exchange
-from smtp_lab.config._model import hiding
 from smtp_lab.config.bookedit import renamed, without
 from smtp_lab.config.bookfile import BookData, activity_name
 from smtp_lab.config.booksettings import BookSettings
 from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import is_locked
 from smtp_lab.config.health import Health, HealthFile
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.kept import KeptBook
 from smtp_lab.config.names import free_name, must_be_free, unknown
 from smtp_lab.config.paths import config_file, expanded

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smtp_lab.config._model import hiding
 from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import Overlay
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.profile import Profile, check_name
 from smtp_lab.config.secrets import SECRET_FIELDS, secret_variable

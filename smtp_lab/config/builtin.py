@@ -10,17 +10,16 @@ from smtp_lab.config._model import Model
 from smtp_lab.config.address import parse_sender
 from smtp_lab.config.auth import BasicAuth
 from smtp_lab.config.connection import SmtpConnection, is_loopback
+from smtp_lab.config.nearby import connections
 from smtp_lab.config.paths import data_dir, tilde
 from smtp_lab.config.profile import Profile, check_reply_to
 from smtp_lab.config.secrets import Secret
 from smtp_lab.errors import InputError
 
-__all__ = ("ADDRESS", "NAME", "LabProfile", "announce", "announced", "retract")
+__all__ = ("ADDRESS", "NAME", "LabProfile", "announced")
 
 NAME = "lab"
 ADDRESS = "lab@example.com"
-
-_running: list[SmtpConnection] = []
 
 
 class LabProfile(Model):
@@ -52,7 +51,7 @@ class LabProfile(Model):
             sender=_sender(self.display_name),
             reply_to=self.reply_to,
             description="The bundled sink: nothing sent here leaves this machine.",
-            connection=_running[-1] if _running else _usual(),
+            connection=next(reversed(connections()), None) or _usual(),
         )
 
     @classmethod
@@ -75,23 +74,12 @@ class LabProfile(Model):
         return made
 
 
-def announce(connection: SmtpConnection) -> None:
-    """Say that a sink listens at *connection*: the built-in profile leads there."""
-    _running.append(connection)
-
-
-def retract(connection: SmtpConnection) -> None:
-    """Say that it listens there no longer."""
-    if connection in _running:
-        _running.remove(connection)
-
-
 def announced(host: str, port: int) -> bool:
     """Whether a sink is at *host* and *port*: one of this process, or where ``lab`` leads to."""
     here = is_loopback(host)  # by whichever of its names
     return any(
         c.port == port and (c.host == host or (here and is_loopback(c.host)))
-        for c in (*_running, _usual())
+        for c in (*connections(), _usual())
     )
 
 

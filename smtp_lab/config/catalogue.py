@@ -10,10 +10,10 @@ from functools import cache
 from html import escape
 from typing import Any
 
-from smtp_lab.config._model import hiding
 from smtp_lab.config.address import check_address
 from smtp_lab.config.auth import BasicAuth, OAuth2
 from smtp_lab.config.connection import GraphConnection, Security, SmtpConnection, is_loopback
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.oauth import oauth_login
 from smtp_lab.config.profile import Profile
 from smtp_lab.errors import InputError, UnknownNameError

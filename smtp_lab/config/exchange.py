@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smtp_lab.config._model import hiding
 from smtp_lab.config.bookedit import rewrite
 from smtp_lab.config.bookfile import BookData, parse
 from smtp_lab.config.builtin import NAME
 from smtp_lab.config.environment import PREFIX, Overlay
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.profile import Profile
 from smtp_lab.config.secrets import SECRET_FIELDS
 from smtp_lab.errors import InputError

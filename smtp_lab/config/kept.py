@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from smtp_lab.config._model import Model, hiding
+from smtp_lab.config._model import Model
 from smtp_lab.config.bookedit import rewrite
 from smtp_lab.config.bookfile import BookData, parse, read
 from smtp_lab.config.builtin import NAME
 from smtp_lab.config.environment import PREFIX, Overlay, is_locked
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.paths import one_writer, write_private
 from smtp_lab.config.profile import Profile
 from smtp_lab.errors import ConfigFileError, InputError, Problem

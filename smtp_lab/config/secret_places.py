@@ -113,7 +113,7 @@ class SecretFile:
                     every[_joined(key)] = kept
                 write_private(self._path, _dumped(every))
         except OSError as error:
-            reason = f"cannot be written ({error.strerror})"
+            reason = f"{self._path} cannot be written ({error.strerror})"
         # Raised out here: the frames of the first error hold the texts.
         if reason:
             raise self._bad(reason)
@@ -125,20 +125,21 @@ class SecretFile:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise self._bad(f"cannot be read ({error.strerror})") from None
+            raise self._bad(f"{self._path} cannot be read ({error.strerror})") from None
         if stat.S_ISDIR(mode):
-            raise self._bad("is a folder")
+            raise self._bad(f"{self._path} is a folder")
         if os.name == "posix" and mode & 0o077:
-            raise self._bad(f"can be read by others (mode {mode & 0o777:o})", "chmod 600 it")
+            problem = f"{self._path} can be read by others (mode {mode & 0o777:o})"
+            raise self._bad(problem, "chmod 600 it")
         with suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
             return {
                 key: (str(kept["binding"]), _secret(kept["secret"]))
                 for key, kept in json.loads(self._path.read_bytes() or b"{}").items()
             }
-        raise self._bad("holds no secrets of smtp_lab")
+        raise self._bad(f"{self._path} holds no secrets of smtp_lab")
 
     def _bad(self, problem: str, fix: str = "mend it or choose another file") -> InputError:
-        return InputError.of("SMTP_LAB_SECRETS_FILE", f"{self._path} {problem}", fix)
+        return InputError.of("SMTP_LAB_SECRETS_FILE", problem, fix)
 
 
 def _secret(value: Any) -> Secret:

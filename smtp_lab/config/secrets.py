@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pydantic_core import core_schema
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 __all__ = ("SECRET_FIELDS", "Secret", "secret_variable")
 
@@ -70,9 +69,9 @@ class Secret:
         raise TypeError("a Secret is not pickled; keep it in a SecretStore and pickle the rest")
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
         return core_schema.no_info_plain_validator_function(
             cls._of, serialization=core_schema.plain_serializer_function_ser_schema(repr)
         )

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from smtp_lab.archive import Archive
-from smtp_lab.config import SmtpConnection
-from smtp_lab.config.builtin import announce, retract
+from smtp_lab.config.nearby import Lead, announce, retract
 from smtp_lab.errors import PortInUseError
 from smtp_lab.sink.child import ChildServer
 from smtp_lab.sink.server import Server
@@ -55,7 +54,7 @@ servers: list[Running] = []
 lock = threading.Lock()
 """Held by whoever starts one."""
 
-_introduced: dict[Running, Sequence[SmtpConnection]] = {}
+_introduced: dict[Running, Sequence[Lead]] = {}
 
 
 def find(settings: Settings) -> Running | None:
@@ -89,11 +88,11 @@ def begin(
     return server
 
 
-def introduce(server: Running, connections: Sequence[SmtpConnection]) -> None:
-    """Let the built-in profile lead to *server*, to the last of *connections*."""
-    _introduced[server] = connections
-    for connection in connections:
-        announce(connection)
+def introduce(server: Running, leads: Sequence[Lead]) -> None:
+    """Let the built-in profile lead to *server*, by the last of *leads*."""
+    _introduced[server] = leads
+    for lead in leads:
+        announce(lead)
 
 
 def stop_all() -> None:
@@ -104,8 +103,8 @@ def stop_all() -> None:
 
 def _forget(server: Running) -> None:
     servers.remove(server)
-    for connection in _introduced.pop(server, ()):
-        retract(connection)
+    for lead in _introduced.pop(server, ()):
+        retract(lead)
 
 
 def _after_fork() -> None:

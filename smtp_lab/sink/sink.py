@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from smtp_lab.archive import Archive, Retention
 from smtp_lab.archive.pen import Synchronous
 from smtp_lab.archive.store import LOCK_TIMEOUT
-from smtp_lab.config import Profile, SmtpConnection
-from smtp_lab.config._model import hiding
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.paths import data_dir, private_dir, tilde
 from smtp_lab.errors import InputError, SinkError
-from smtp_lab.inbox import Captured, Inbox
 from smtp_lab.show import facts_table
 from smtp_lab.sink import exposure, running
 from smtp_lab.sink.credentials import Credentials
@@ -32,6 +30,9 @@ from smtp_lab.sink.way_in import connection, port_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from smtp_lab.config import Profile, SmtpConnection
+    from smtp_lab.inbox import Captured, Inbox
 
 __all__ = ("Sink",)
 
@@ -198,7 +199,11 @@ class Sink:
         server = running.begin(settings, self.archive, authority, self._temporary)
         # The STARTTLS door last: the built-in profile leads to what was announced last.
         doors = [door for door in ("plain", "implicit", "starttls") if door in settings.doors]
-        running.introduce(server, [self._connection(server, door) for door in doors])
+        # Without the sink itself, which would never be collected.
+        ways = [
+            partial(connection, server, d, self._credentials.first, self.ca_file) for d in doors
+        ]
+        running.introduce(server, [cache(way) for way in ways])
         if self._temporary is not None:
             # Nobody can come back to a temporary archive: the server ends with the sink. Not in
             # this thread, which may be the server's own when the collector runs there.
@@ -290,6 +295,8 @@ class Sink:
         Raises:
             SinkError: The sink does not run, or that door is not open.
         """
+        from smtp_lab.config import Profile
+
         return Profile(
             name=name,
             sender=sender,
@@ -305,6 +312,8 @@ class Sink:
     @cached_property
     def inbox(self) -> Inbox:
         """What was captured."""
+        from smtp_lab.inbox import Inbox
+
         return Inbox(self.archive)
 
     def mailbox(self, name: str) -> Inbox:
@@ -313,6 +322,8 @@ class Sink:
         Raises:
             InputError: That cannot be the name of one.
         """
+        from smtp_lab.inbox import Inbox
+
         return Inbox(self.archive, mailbox=name)
 
     def on_message(self, callback: Callable[[Captured], object]) -> Watcher:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smtp_lab.config import BasicAuth, NoAuth, Secret, SmtpConnection
 from smtp_lab.config.paths import tilde
 from smtp_lab.errors import SinkError
 from smtp_lab.sink.exposure import client_host
 from smtp_lab.sink.ports import HOST
 
 if TYPE_CHECKING:
+    from smtp_lab.config import Secret, SmtpConnection
     from smtp_lab.sink.running import Running
 
 __all__ = ("connection", "port_of")
@@ -46,6 +46,8 @@ def connection(
     Raises:
         SinkError: That door is not open.
     """
+    from smtp_lab.config import BasicAuth, NoAuth, SmtpConnection
+
     settings = server.settings
     port = port_of(server, door)
     bare = door == "plain" or (door == "starttls" and "STARTTLS" not in settings.offers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smtp_lab.config import NoAuth, Profile, Secret, SmtpConnection
-from smtp_lab.config._model import hiding
+from smtp_lab.config.hiding import hiding
 from smtp_lab.errors import InputError
 from smtp_lab.language import told_problem
 from smtp_lab.widgets.fields import FIELDS, Field, owners

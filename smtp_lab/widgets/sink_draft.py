@@ -13,7 +13,7 @@ from smtp_lab.archive import Retention
 from smtp_lab.archive.address import name_of, url_of
 from smtp_lab.archive.retention import THROW_AWAY
 from smtp_lab.config import Secret
-from smtp_lab.config._model import hiding
+from smtp_lab.config.hiding import hiding
 from smtp_lab.config.paths import data_dir, tilde
 from smtp_lab.errors import ArchiveError, InputError, Problem
 from smtp_lab.sink import Limits, Sink

@@ -1175,10 +1175,10 @@ def test_any_text_of_a_contact_comes_back_or_is_one_sentence(field, text):
 WRITER = """
 import sys
 import smtp_lab as lab
-from smtp_lab.config.builtin import announce
+from smtp_lab.config.nearby import announce
 book = lab.ProfileBook.open(sys.argv[1])
 base = book["team"]
-announce(base.connection)  # which no throttle slows
+announce(lambda: base.connection)  # which no throttle slows
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(200):
@@ -1212,11 +1212,11 @@ def test_a_reader_never_sees_a_part_of_the_file(path):
 RIVAL = """
 import sys
 import smtp_lab as lab
-from smtp_lab.config.builtin import announce
+from smtp_lab.config.nearby import announce
 from smtp_lab.errors import ConfigFileError
 path, mine = sys.argv[1:]
 connection = lab.SmtpConnection(host="h.test")
-announce(connection)
+announce(lambda: connection)
 print("ready", flush=True)
 sys.stdin.readline()
 for n in range(25):

@@ -5,26 +5,27 @@ from __future__ import annotations
 import pytest
 
 import smtp_lab as lab
-from smtp_lab.config.builtin import LabProfile, announce, announced, retract
+from smtp_lab.config.builtin import LabProfile, announced
+from smtp_lab.config.nearby import announce, retract
 from smtp_lab.errors import InputError
 
 
 @pytest.fixture
 def running():
-    """running(port) announces a sink, until the test ends."""
+    """running(port) announces a sink and gives the way to it, until the test ends."""
     started = []
 
-    def start(port: int) -> lab.SmtpConnection:
+    def start(port: int):
         connection = lab.SmtpConnection(
             host="127.0.0.1", port=port, auth=lab.BasicAuth(username="ann", password="sesame")
         )
-        announce(connection)
-        started.append(connection)
-        return connection
+        started.append(lambda: connection)
+        announce(started[-1])
+        return started[-1]
 
     yield start
-    for connection in started:
-        retract(connection)
+    for lead in started:
+        retract(lead)
 
 
 def test_it_is_in_every_book():
@@ -53,11 +54,11 @@ def test_it_follows_the_sink_that_was_started_last(running):
     """announce() leads it there, retract() back to the one before, and in the end to the usual."""
     book = lab.ProfileBook.open()
     one, two = running(4001), running(4002)
-    assert book["lab"].connection == two
+    assert book["lab"].connection == two()
     assert announced("127.0.0.1", 4001)
     retract(two)
     retract(two)
-    assert book["lab"].connection == one
+    assert book["lab"].connection == one()
     retract(one)
     assert book["lab"].connection.port == 1025
     assert not announced("127.0.0.1", 4001)

@@ -6,12 +6,13 @@ import re
 import stat
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 import smtp_lab as lab
 from smtp_lab.config import throttle as module
-from smtp_lab.config.builtin import announce, retract
+from smtp_lab.config.nearby import announce, retract
 from smtp_lab.config.throttle import ENDPOINTS, LIMITS, WINDOW, Throttle
 from smtp_lab.errors import InputError
 
@@ -105,9 +106,10 @@ class TestCounting:
     def test_the_sink_is_exempt(self, throttle):
         """A sink that was announced takes as many as there are, until it ends."""
         sink = profile("127.0.0.1", 4711)
-        announce(sink.connection)
+        lead = partial(getattr, sink, "connection")
+        announce(lead)
         assert count(throttle, one=sink) == 100
-        retract(sink.connection)
+        retract(lead)
         assert count(throttle, one=sink) == LIMITS["test"]
 
     def test_so_is_a_sink_of_another_process(self, throttle):
@@ -119,9 +121,10 @@ class TestCounting:
 
     def test_another_port_of_this_machine_is_not(self, throttle):
         """Only the sink's own port is exempt: the rest of this machine is not to be scanned."""
-        announce(profile("127.0.0.1", 4711).connection)
+        lead = partial(getattr, profile("127.0.0.1", 4711), "connection")
+        announce(lead)
         assert count(throttle, one=profile("127.0.0.1", 4712)) == LIMITS["test"]
-        retract(profile("127.0.0.1", 4711).connection)
+        retract(lead)
 
     def test_the_book_counts_saves(self):
         """save() asks the throttle, and a refused save changes nothing."""
