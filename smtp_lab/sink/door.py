@@ -11,6 +11,7 @@ from smtp_lab.archive.writer import Writer
 from smtp_lab.sink.credentials import Credentials
 from smtp_lab.sink.guests import Guests
 from smtp_lab.sink.limits import Limits
+from smtp_lab.sink.together import Together
 
 __all__ = ("DOORS", "MECHANISMS", "OFFERS", "Door")
 
@@ -49,6 +50,7 @@ class Door:
         mechanisms: The SASL mechanisms it offers, some of `MECHANISMS`.
         open: Its connections.
         template: What aiosmtpd finds out about its own class, kept from the first connection.
+        together: Sends the replies of one turn of the loop, made with the first connection.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Door:
     mechanisms: tuple[str, ...] = MECHANISMS
     open: set[Any] = field(default_factory=set)
     template: dict[str, Any] = field(default_factory=dict)
+    together: Together | None = None
 
     @property
     def implicit(self) -> bool:

@@ -19,6 +19,7 @@ from aiosmtpd.smtp import ALLOWED_BEFORE_STARTTLS, SMTP, TLSSetupException
 from smtp_lab.sink.begun import Begun, begin
 from smtp_lab.sink.body import Chunks, Dotted
 from smtp_lab.sink.lines import LONGEST, TOO_LONG, Lines
+from smtp_lab.sink.together import Together
 
 __all__ = ("Driver",)
 
@@ -35,6 +36,7 @@ class Driver(SMTP):
     """
 
     transport: asyncio.Transport | None
+    together: Together | None = None
     _handler_coroutine: Any
 
     def _set_out(self) -> None:
@@ -89,6 +91,8 @@ class Driver(SMTP):
         if self._original_transport is not None:
             self._original_transport.close()
         self._handler_coroutine.cancel()
+        if self.together is not None and self.transport is not None:
+            self.together.forget(self.transport)
         self.transport = None
         self._body = None
         self._waiting.clear()
@@ -100,6 +104,7 @@ class Driver(SMTP):
     def eof_received(self) -> bool:
         """Close; a client that has said all it will say still hears what becomes of it."""
         assert self.session is not None  # noqa: S101  # there since the greeting
+        self._send_rest()
         busy = self._later is not None or (self._task is not None and self._answer is None)
         self._half = busy and self.session.ssl is None  # TLS knows no such thing
         return self._half
@@ -117,6 +122,7 @@ class Driver(SMTP):
         """Close the connection once what was said is sent; closing twice does nothing."""
         # Closed a second time, a TLS transport forgets what it stood on.
         if self.transport is not None and not self._leaving:
+            self._send_rest()
             self._leaving = True
             self.transport.close()
 
@@ -245,12 +251,27 @@ class Driver(SMTP):
         data = status.encode("utf-8", "replace") if isinstance(status, str) else status
         self.write(data + b"\r\n")
 
-    def write(self, data: bytes) -> None:
-        """Send *data*, unless the connection is ending."""
+    def write(self, data: bytes, *, soon: bool = False) -> None:
+        """Send *data*, unless the connection is ending.
+
+        Args:
+            data: Whole lines.
+            soon: Whether it may wait for what others are to be told in this turn of the loop.
+        """
         if self._corked is not None:
             self._corked.append(data)
-        elif self.transport is not None and not self._leaving:
+        elif self.transport is None or self._leaving:
+            return
+        elif soon and self.together is not None:
+            self.together.add(self.transport, data)
+        else:
+            self._send_rest()
             self.transport.write(data)
+
+    def _send_rest(self) -> None:
+        """Send what waits to be sent with what others are told."""
+        if self.together is not None and self.transport is not None:
+            self.together.send(self.transport)
 
     # --- messages -----------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from smtp_lab.sink.hooks import Hooks
 from smtp_lab.sink.leaving import speaks
 from smtp_lab.sink.lines import LONGEST
 from smtp_lab.sink.log import SessionLog, legible
+from smtp_lab.sink.together import Together
 from smtp_lab.transcript import MASK
 
 __all__ = ("LabProtocol",)
@@ -74,6 +75,9 @@ class LabProtocol(Bounded):
         # the same for all.
         vars(self).update(door.template)
         self.door, self.loop = door, loop
+        if door.together is None:
+            door.together = Together(loop)
+        self.together = door.together
         self._smtp_methods = {verb: getattr(self, f"smtp_{verb}") for verb in door.verbs}
         self._auth_methods = {
             name: _AuthMechAttr(getattr(self, f"auth_{name.replace('-', '__')}"), is_builtin=True)
@@ -180,7 +184,7 @@ class LabProtocol(Bounded):
             return super().obey(command, arg, length)
         self._reset_timeout()
         try:
-            self.reply(quick(self, arg))
+            self.reply(quick(self, arg), soon=True)
         except Refused as refused:
             self.reply(refused.reply)
         return None
@@ -207,7 +211,7 @@ class LabProtocol(Bounded):
         """Send a reply, with everything that belongs to it."""
         self.reply(status if isinstance(status, str) else status.decode("utf-8", "replace"))
 
-    def reply(self, text: str) -> None:
+    def reply(self, text: str, *, soon: bool = False) -> None:
         """Note the reply and send it; after too many errors the session ends with it."""
         if text[5:6] != ".":
             text = replies.with_code(text, self._verb)
@@ -215,7 +219,7 @@ class LabProtocol(Bounded):
             text = replies.plain(text)
         for line in text.split("\r\n") if "\n" in text else (text,):
             self.log.note("S", line)
-        self.write(f"{text}\r\n".encode("utf-8", "replace"))
+        self.write(f"{text}\r\n".encode("utf-8", "replace"), soon=soon)
         if text[0] > "3" and not self._leaving:
             self.weigh(text)
 
@@ -329,7 +333,7 @@ class LabProtocol(Bounded):
     def _finish_message(self, reply: str) -> None:
         self.hold(0)
         self._set_post_data_state()
-        self.reply(reply)
+        self.reply(reply, soon=True)
 
     def _message(self, data: bytes) -> StoredMessage:
         envelope, log = self.envelope, self.log
