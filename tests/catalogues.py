@@ -13,6 +13,7 @@ from babel.messages.pofile import read_po, write_po
 from sentences import sentences
 
 from smtp_lab.facts import load
+from smtp_lab.inbox.checks.options import client_data
 from smtp_lab.language.catalogues import DOMAINS, LOCALE
 
 HOUSE = Path(__file__).parent.parent / "smtp_lab"
@@ -61,7 +62,16 @@ def in_the_facts() -> set[str]:
         for path in paths
         for text in _at(load(name), path.split("."))
     }
+    texts |= set(_of_clients())
     return {text for text in texts if re.search(r"[a-z]{2}", text)}
+
+
+def _of_clients() -> Iterator[str]:
+    """What the usual checks quote of a mail client that lacks what a mail is built on."""
+    for feature in client_data()["features"].values():
+        for numbers in feature["not"].values() if feature["breaks"] else ():
+            notes = (feature["notes"].get(number, "") for number in numbers.split())
+            yield from (note.rstrip(".") for note in notes)
 
 
 def _at(facts: Any, path: list[str]) -> Iterator[str]:

@@ -25,16 +25,33 @@ PLACES = {
     "ArchiveFullError": (0,),
     "ArchiveUnavailableError": (0,),
     "PortInUseError": (2,),
+    "Hit": (1, 2),
+    "Signature": (3,),
+    "TooMuchError": (0,),
+    "_StopReading": (0,),
+    "_TooComplexError": (0,),
 }
 # What is called with a sentence that some other function says, by room and name.
-HANDED_ON = {"check_text": (2,), "check_kind": (3,), "_bad": (0, 1)}
-ROOMS = ("config", "deliver", "sink", "archive", "language", "errors.py")
+HANDED_ON = {
+    "check_text": (2,),
+    "check_kind": (3,),
+    "_bad": (0, 1),
+    "_wrong": (1, 2),
+    "_counted": (3,),
+}
+# Functions that give a sentence back, or a tuple with one in it.
+GIVEN_BACK = ("_problem", "_verified", "_body_only", "unbearable", "_too_long")
+ROOMS = (
+    *("config", "deliver", "sink", "archive", "compose", "inbox", "language", "widgets"),
+    *("errors.py", "releasing.py"),
+)
 # Modules whose functions give sentences back, or put them together.
 WHOLE = (
     "errors.py",
     "config/catalogue.py",
     "config/policy.py",
     "config/throttle.py",
+    "compose/trouble.py",
     "deliver/certificates.py",
     "deliver/checkup.py",
     "deliver/delivery.py",
@@ -68,6 +85,31 @@ WORDLESS = (
     *("accepted for {list}", "refused for {list}", "not sent to {list}"),
     *("may have arrived at {list}", "tests of {host}", "saves of {host}"),
 )
+# What stands around a message, around what is wrong with one, and around what differs in two.
+AROUND = (
+    *("Envelope", "Received", "Attachments", "Too complex", "not encrypted", "login", "no login"),
+    *("unnamed", "{size} octet", "{size} octets", "{why}; the whole is in .raw", "Plain text"),
+    *("Message {places}", "message {places}", "line {places}", "part {places}", "Blocked"),
+    *(
+        "{path}, line {places}",
+        "Links ({places})",
+        "and {places} more",
+        "scripts",
+        "forms",
+        "linked files and hints",
+    ),
+    *("base addresses", "frames and objects", "sounds and films", "reloads and redirects"),
+    *("links of an odd kind", "remote images", "event handlers", "imported styles"),
+    *("files that styles load", "its HTML is longer than {characters} characters"),
+    "its HTML cannot be read",
+    "it has more than {places} lines",
+    "Too complex to be shown as HTML: {why}. This is its text; the whole is in .html.",
+    "Shortened here to {characters} characters; the whole is in .html or .text.",
+    *("Findings", "Nothing found.", "severity", "rule", "where", "why", "fix", "error"),
+    *("message", "headers", "attachments", "attachment", "text", "inline", "multipart"),
+    *("Differences", "{after} is the same as {before}.", "login refused", "partly", "dropped"),
+    *("{after} (+) differs from {before} (-).", "open", "@@ and {places} more lines"),
+)
 # What other people's libraries say of a value, as the config module hands it on.
 LIBRARIES = (
     "should be a valid number, unable to parse string as a number",
@@ -91,6 +133,15 @@ LIBRARIES = (
     "an email address cannot have a hyphen immediately after the @-sign",
     "the email address is too long before the @-sign ({count} characters too many)",
     "an email address must have an @-sign",
+    "{kind} has no attribute {name}",
+    "{kind} has no element {name}",
+    "Expected an expression, got {found}",
+    "Encountered unknown tag {name}.",
+    "expected token {wanted}, got {found}",
+    "unexpected char {char} at {places}",
+    "unexpected {char}",
+    "No filter named {name}.",
+    "No test named {name}.",
 )
 # Single words that are shown: heads of tables, states, stages of the doctor, and who speaks.
 WORDS = (
@@ -111,7 +162,7 @@ def sentences(house: Path) -> set[str]:
         name = path.relative_to(house).as_posix()
         if name.partition("/")[0] in ROOMS or name in WHOLE:
             found |= set(_of_module(path, name))
-    return found | {*WORDS, *WORDLESS, *LIBRARIES}
+    return found | {*WORDS, *WORDLESS, *AROUND, *LIBRARIES}
 
 
 def _of_module(path: Path, name: str) -> Iterator[str]:
@@ -122,6 +173,10 @@ def _of_module(path: Path, name: str) -> Iterator[str]:
         for node in body:
             if isinstance(node, ast.Call):
                 yield from _of_call(node, names)
+            if isinstance(node, ast.Return) and getattr(scope, "name", "") in GIVEN_BACK:
+                given = [part for part in _expressions(node) if isinstance(part, ast.expr)]
+                texts = [text for part in given for text in _texts(part, names)]
+                yield from (text for text in texts if _is_shown(text) and " " in text)
             if name in WHOLE and isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
                 texts = [t for text in _texts(node, names) for t in _one_by_one(text)]
                 yield from (text for text in texts if _is_shown(text) and " " in text)
@@ -187,9 +242,8 @@ def _texts(node: ast.expr, names: dict[str, list[ast.expr]], deep: int = 0) -> l
     if isinstance(node, ast.JoinedStr):
         found = _joined([_pieces(part, names, deep) for part in node.values])
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        found = _joined(
-            [_texts(side, names, deep) or ["{more}"] for side in (node.left, node.right)]
-        )
+        sides = [_texts(side, names, deep) for side in (node.left, node.right)]
+        found = _joined([side or ["{more}"] for side in sides]) if any(sides) else []
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         found = ["", *_texts(node.left, names, deep)]
     elif isinstance(node, ast.BoolOp) and not deep:
@@ -277,7 +331,10 @@ def _is_shown(text: str) -> bool:
         return False
     if re.search(r"</|<b>|style=|padding:|\\[a-z]|[:\n]$|\n\n", text):
         return False
-    return not re.match(r"[<\[^;,.←→·\\]|RFC |(AND|OR|GROUP|SELECT|DELETE|INSERT|CREATE) ", text)
+    return not re.match(
+        r"<(?!\{name\}> )|[\[^;,.←→·\\]|RFC |(AND|OR) (?!has|needs)|(GROUP|SELECT|DELETE|INSERT|CREATE) ",
+        text,
+    )
 
 
 def _has_words(text: str) -> bool:

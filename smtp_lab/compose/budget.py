@@ -52,10 +52,10 @@ class Budget:
         """Take one pass that writes *characters* of the template's own text."""
         self._passes -= 1
         if self._passes < 0:
-            raise TooMuchError(f"takes more than {MOST_PASSES:,} passes through its loops")
+            raise TooMuchError(f"it takes more than {MOST_PASSES:,} passes through its loops")
         # A look at the clock costs as much as the rest of this.
         if not self._passes & 63 and time.monotonic() > self._end:
-            raise TooMuchError(f"takes longer than {MOST_SECONDS:g} seconds")
+            raise TooMuchError(f"it takes longer than {MOST_SECONDS:g} seconds")
         if characters:
             self.write(characters)
 
@@ -63,7 +63,7 @@ class Budget:
         """Take what is about to be written."""
         self._characters -= characters
         if self._characters < 0:
-            raise TooMuchError(f"writes more than {MOST_CHARACTERS:,} characters")
+            raise TooMuchError(f"it writes more than {MOST_CHARACTERS:,} characters")
 
 
 _now: ContextVar[Budget | None] = ContextVar("smtp_lab_budget", default=None)

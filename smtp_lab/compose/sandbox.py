@@ -27,9 +27,9 @@ __all__ = ("Sandbox", "is_html")
 _MOST_NESTED = 2 * MOST_ITEMS  # things in a list and in all the lists in it
 _WIDEST = 10_000  # of a padding, a precision or a batch
 _HOLDERS = (list, tuple, dict, Namespace)
-_TOO_LONG = f"makes a value longer than {MOST_ITEMS:,}"
+_TOO_LONG = f"it makes a value longer than {MOST_ITEMS:,}"
 _STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style)", re.IGNORECASE | re.DOTALL)
-_TOO_WIDE = f"pads a value to more than {_WIDEST:,} characters"
+_TOO_WIDE = f"it pads a value to more than {_WIDEST:,} characters"
 # A width of five digits, or one that comes from another value.
 _WIDE_FORMAT = re.compile(r"%[^%a-zA-Z]*(?:\d{5}|\*)|:[^{}]*(?:\d{5}|\{)")
 # Filters whose result may be as long as an argument says.
@@ -176,7 +176,7 @@ def _weighed(_context: Context, value: Any) -> Any:
 def _short_range(*args: int) -> range:
     made = range(*args)
     if len(made) > MOST_ITEMS // 10:
-        raise TooMuchError(f"wants a range of more than {MOST_ITEMS // 10:,} numbers")
+        raise TooMuchError(f"it wants a range of more than {MOST_ITEMS // 10:,} numbers")
     return made
 
 
@@ -262,7 +262,7 @@ def _check_nested(value: Any) -> None:
             inside = one.values()
         left -= len(inside) + 1
         if left < 0:
-            raise TooMuchError(f"nests lists to more than {_MOST_NESTED:,} things")
+            raise TooMuchError(f"it nests lists to more than {_MOST_NESTED:,} things")
         holders += [other for other in inside if isinstance(other, _HOLDERS)]
 
 
@@ -283,7 +283,7 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             args = (*args[:before], _listed(args[before]), *args[before + 1 :])
             _check_join(str(values[1]) if len(values) > 1 else "", args[before])
         elif name == "sum" and any(isinstance(one, list | tuple) for one in values[1:]):
-            raise TooMuchError("adds up lists")
+            raise TooMuchError("it adds up lists")
         return _sized(function(*args, **kwargs))
 
     # What Jinja is to hand over is noted on the function itself.

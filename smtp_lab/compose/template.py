@@ -191,14 +191,20 @@ class Template:
         Raises:
             TemplateError: It cannot be read.
         """
-        trees = [tree for part in self._source.parts for tree in self._trees(part)]
-        return sorted(names_used(trees, required=required) - GIVEN - {"now"})
+        return sorted(self._names(required=required) - GIVEN - {"now"})
 
     @property
     def themed(self) -> bool:
         """Whether a theme changes anything about it: it uses one, or extends what does."""
+        return "theme" in self._names(required=False)
+
+    def _names(self, *, required: bool) -> set[str]:
         trees = [tree for part in self._source.parts for tree in self._trees(part)]
-        return "theme" in names_used(trees, required=False)
+        try:
+            return names_used(trees, required=required)
+        except jinja2.TemplateSyntaxError as error:  # an unknown filter, found in no named file
+            error.name = None
+            raise template_error(error, self.name) from None
 
     def preview(
         self, *, language: str = "en", theme: Mapping[str, str] | str | None = None, **data: Any

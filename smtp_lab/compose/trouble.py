@@ -79,7 +79,7 @@ def _said(error: Exception) -> tuple[str, str, str]:
                 variable = found[1]
                 said, fix = f"{variable!r} is missing", f"give it by name, {variable}=…"
         case TooMuchError():
-            said, fix = f"it {said}", "make it do less"
+            fix = "make it do less"
         case jinja2.TemplateError():
             fix = "templates may not do that"
         case RecursionError():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -46,8 +46,12 @@ class Blocked:
     examples: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        return self.as_text()
+
+    def as_text(self, say: Callable[[str], str] = str) -> str:
+        """As `str` gives it, its kind as *say* gives it."""
         shown = f" ({', '.join(self.examples)})" if self.examples else ""
-        return f"{self.kind}: {self.count:,}{shown}"
+        return f"{say(self.kind)}: {self.count:,}{shown}"
 
 
 def blocked_in(page: Page) -> list[Blocked]:

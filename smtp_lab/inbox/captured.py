@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -319,28 +320,46 @@ class Captured(Judged):
     @property
     def summary(self) -> dict[str, str]:
         """What stands above its body where it is shown: headers, envelope, how it came, files."""
+        return self._summary()
+
+    def _summary(self, say: Callable[[str], str] = str) -> dict[str, str]:
         session = self.session
         shown = {name: self.header(name) for name in _SHOWN if self.header(name)}
-        shown["Envelope"] = f"{self.mail_from or '<>'} → {', '.join(self.rcpt_to)}"
-        login = f", login {session.login}" if session.login_ok else ", no login"
-        shown["Received"] = (
-            f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC, {self.size:,} octets, "
-            f"{session.tls_version or 'not encrypted'}{login}"
+        shown[say("Envelope")] = f"{self.mail_from or '<>'} → {', '.join(self.rcpt_to)}"
+        shown[say("Received")] = ", ".join(
+            (
+                f"{self.received_at:%Y-%m-%d %H:%M:%S} UTC",
+                say(_octets(self.size)),
+                session.tls_version or say("not encrypted"),
+                f"{say('login')} {session.login}" if session.login_ok else say("no login"),
+            )
         )
         if files := [a for a in self.attachments if not a.inline]:
-            shown["Attachments"] = ", ".join(
-                f"{a.name or 'unnamed'} ({a.type}, {len(a.content):,} octets)" for a in files
+            shown[say("Attachments")] = ", ".join(
+                f"{a.name or say('unnamed')} ({a.type}, {say(_octets(len(a.content)))})"
+                for a in files
             )
         if self.too_complex:
-            shown["Too complex"] = f"{self.too_complex}; the whole is in .raw"
+            shown[say("Too complex")] = say(f"{self.too_complex}; the whole is in .raw")
         return shown
 
+    def shown(self, say: Callable[[str], str] = str) -> dict[str, str]:
+        """The `summary` made printable, each text of ours as *say* gives it."""
+        # Characters that turn text around would make "exe.gpj" of "jpg.exe".
+        summary = self._summary(say)
+        return {name: printable(value.replace("\t", " ")) for name, value in summary.items()}
+
     def _repr_html_(self) -> str:
-        # Made printable: characters that turn text around would make "exe.gpj" of "jpg.exe".
-        shown = {name: printable(value.replace("\t", " ")) for name, value in self.summary.items()}
-        return (
-            f"<div>{facts_table(f'Message {self.id}', shown)}{self.preview()._repr_html_()}</div>"
-        )
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The `summary` and the preview; *say* gives each text of ours to its reader."""
+        label = say(f"Message {self.id}")
+        return f"<div>{facts_table(label, self.shown(say))}{self.preview().as_html(say)}</div>"
+
+
+def _octets(count: int) -> str:
+    return f"{count:,} octet{'' if count == 1 else 's'}"
 
 
 def _is_blank(content: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
@@ -84,10 +84,16 @@ class Comparison:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = str(self).partition("\n")[0]
-        rows = []
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The table; *say* gives each text of ours as its reader is to see it."""
+        head = say(str(self).partition("\n")[0])
+        label, rows = escape(say("Differences")), []
         for name, differing in self.differences.items():
-            rows.append(f'<tr><th scope="rowgroup" style="text-align:left">{name}</th></tr>')
+            rows.append(
+                f'<tr><th scope="rowgroup" style="text-align:left">{escape(say(name))}</th></tr>'
+            )
             for line in differing:
                 colour = _COLOURS.get(line[:1], "transparent")
                 style = (
@@ -95,7 +101,7 @@ class Comparison:
                     f"overflow-wrap:anywhere;background:{colour}"
                 )
                 rows.append(f'<tr><td style="{style}">{escape(line)}</td></tr>')
-        table = f'<table aria-label="Differences">{"".join(rows)}</table>' if rows else ""
+        table = f'<table aria-label="{label}">{"".join(rows)}</table>' if rows else ""
         return f'<div class="{NO_MATH}"><p>{escape(head)}</p>{table}</div>'
 
 

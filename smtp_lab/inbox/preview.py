@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from typing import Literal, Protocol
@@ -96,28 +96,34 @@ class Preview:
         return "\n".join([*lines, *(["", printable_lines(self.text)] if self.text else [])])
 
     def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The frame and what is to be said of it; *say* gives each text of ours to its reader."""
         pieces = [self.frame]
-        pieces += [f'<p style="{_MARGIN}">{escape(note)}</p>' for note in self.notes]
+        pieces += [f'<p style="{_MARGIN}">{escape(say(note))}</p>' for note in self.notes]
         if self.blocked:
-            items = "".join(f"<li>{escape(str(each))}</li>" for each in self.blocked)
-            pieces.append(_folded("Blocked", f'<ul style="{_MARGIN}">{items}</ul>', opened=True))
+            items = "".join(f"<li>{escape(each.as_text(say))}</li>" for each in self.blocked)
+            pieces.append(
+                _folded(say("Blocked"), f'<ul style="{_MARGIN}">{items}</ul>', opened=True)
+            )
         if self.links:
             rows = "".join(
                 f"<li>{escape(text)}{' → ' if text else ''}<code>{escape(url)}</code></li>"
-                for text, url in self._shown_links()
+                for text, url in self._shown_links(say)
             )
             listed = f'<ol style="{_MARGIN};overflow-wrap:anywhere">{rows}</ol>'
-            pieces.append(_folded(f"Links ({len(self.links):,})", listed))
+            pieces.append(_folded(say(f"Links ({len(self.links):,})"), listed))
         if self.text:
             style = f"{_MARGIN};white-space:pre-wrap;overflow-wrap:anywhere"
             text = escape(printable_lines(self.text))
-            pieces.append(_folded("Plain text", f'<pre style="{style}">{text}</pre>'))
+            pieces.append(_folded(say("Plain text"), f'<pre style="{style}">{text}</pre>'))
         return f'<div class="{NO_MATH}">{"".join(pieces)}</div>'
 
-    def _shown_links(self) -> list[tuple[str, str]]:
+    def _shown_links(self, say: Callable[[str], str] = str) -> list[tuple[str, str]]:
         shown = [(printable(text), printable(url)) for text, url in self.links[:_LINKS]]
         more = len(self.links) - len(shown)
-        return [*shown, *([("", f"and {more:,} more")] if more else [])]
+        return [*shown, *([("", say(f"and {more:,} more"))] if more else [])]
 
 
 def made(  # noqa: PLR0913  # what a message gives, and how it is to be shown

@@ -22,10 +22,12 @@ _FIELD = re.compile(r"([a-z_][\w.]*): (.+)", re.DOTALL)
 _ENDS = ("?", "\N{FULLWIDTH QUESTION MARK}", "。")
 _WORDS = {"failed", "listed", "stage", "state", "title", "what", "words"}
 """Gaps that are filled with one word of ours; elsewhere a single word is a name or a number."""
-_VALUES = {"tally": r"[\d,]+", "source": "[^()]+"} | dict.fromkeys(
+_VALUES = {"tally": r"[\d,]+", "source": "[^()]+", "places": r"[\d.,… ]+"} | dict.fromkeys(
     ("code", "keyword", "security", "size"), r"\S+"
 )
 """What fits a gap, where that is not anything."""
+_NAMES = {"source", "element", "programs"}
+"""Gaps that are filled with names, which are never told."""
 _WORDS_OF_ITS_OWN = 4  # letters outside the gaps
 _LONGEST = 4_000  # characters; what is longer is no sentence of ours
 _BETWEEN = {"ja": ("", "。", "。")}
@@ -143,7 +145,7 @@ class _Book:
                 name: self._known(value, seen) if " " in value or name in _WORDS else None
                 for name, value in given.items()
             }
-            said = [name for name in values if name != "source"]  # which is never told
+            said = [name for name in values if name not in _NAMES]
             if template.loose and not values[max(said, key=lambda one: len(given[one]))]:
                 continue
             filled = {name: values[name] or value for name, value in given.items()}

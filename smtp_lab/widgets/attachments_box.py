@@ -16,6 +16,7 @@ from smtp_lab.widgets import notebook
 from smtp_lab.widgets.drawers import choice
 from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.rows import Note, text_field
+from smtp_lab.widgets.said import told_by_field
 from smtp_lab.widgets.words import _
 
 __all__ = ("AttachmentsBox",)
@@ -99,7 +100,7 @@ class AttachmentsBox(w.VBox):
         try:
             self._add(self._next())
         except InputError as error:
-            self.note.say(error.by_field.get("attachments", str(error)))
+            self.note.say(" ".join(told_by_field(error).values()))
 
     def content(self) -> dict[str, Any]:
         """The files by name, as `render` takes them.

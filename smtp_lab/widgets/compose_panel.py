@@ -13,6 +13,7 @@ from smtp_lab.config import Profile, ProfileBook
 from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver import Batch, Delivery
 from smtp_lab.errors import InputError, SinkError, SmtpLabError
+from smtp_lab.language import told
 from smtp_lab.sink import Sink
 from smtp_lab.widgets import compose_code
 from smtp_lab.widgets.attachments_box import AttachmentsBox
@@ -271,7 +272,7 @@ class ComposePanel(Panel):
 
         def find() -> None:
             found = sink.inbox.search(f'message-id:"{sent.message_id.strip("<>")}"')
-            self.received.html = found[-1]._repr_html_()  # how a notebook shows it
+            self.received.html = found[-1].as_html(told)  # how a notebook shows it
 
         self.try_to(find)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from smtp_lab.config.paths import tilde
+from smtp_lab.language import told
 from smtp_lab.releasing import release
 from smtp_lab.widgets.drawers import Drawer, choice
 from smtp_lab.widgets.panel import button
@@ -85,21 +86,21 @@ class InboxActions(w.VBox):
         """Give the tag that is typed to the chosen messages."""
         panel, tag, numbers = self._panel, self.tag.value.strip(), self._panel.chosen[:]
 
-        def told(count: int) -> str:
+        def said(count: int) -> str:
             return n_("Tagged {n} message.", "Tagged {n} messages.", count)
 
         if self._tag_is_typed(tag):
-            self._change(lambda: panel.inbox.tag(numbers, tag), told)
+            self._change(lambda: panel.inbox.tag(numbers, tag), said)
 
     def remove_tag(self) -> None:
         """Take the tag that is typed from the chosen messages."""
         panel, tag, numbers = self._panel, self.tag.value.strip(), self._panel.chosen[:]
 
-        def told(count: int) -> str:
+        def said(count: int) -> str:
             return n_("Took it from {n} message.", "Took it from {n} messages.", count)
 
         if self._tag_is_typed(tag):
-            self._change(lambda: panel.inbox.untag(numbers, tag), told)
+            self._change(lambda: panel.inbox.untag(numbers, tag), said)
 
     def _tag_is_typed(self, tag: str) -> bool:
         if not tag:
@@ -115,7 +116,7 @@ class InboxActions(w.VBox):
         self._work(
             _("Comparing …"),
             lambda: panel.message(second).compare(panel.message(first)),
-            lambda compared: panel.view.show_html(compared._repr_html_()),
+            lambda compared: panel.view.show_html(compared.as_html(told)),
         )
 
     # --- files --------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ class InboxActions(w.VBox):
 
     def _released(self, delivery: Any) -> None:
         self.drawer.shut()
-        self._panel.say(delivery.sentence)
+        self._panel.say(told(delivery.sentence))
 
     # --- letting go ---------------------------------------------------------------------------
 
@@ -238,10 +239,10 @@ class InboxActions(w.VBox):
 
     # --- doing --------------------------------------------------------------------------------
 
-    def _change(self, act: Callable[[], int], told: Callable[[int], str]) -> None:
+    def _change(self, act: Callable[[], int], said: Callable[[int], str]) -> None:
         def done(count: int) -> None:
             self._panel.refresh()
-            self._panel.say(told(count))
+            self._panel.say(said(count))
 
         self._work(_("Working …"), act, done)
 

@@ -19,6 +19,7 @@ from smtp_lab.widgets.mail_list import Counts, MailList
 from smtp_lab.widgets.mail_view import MailView
 from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.rows import Note
+from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.search_help import search_help
 from smtp_lab.widgets.words import N_, _, n_
 
@@ -195,7 +196,7 @@ class InboxPanel(Panel):
 
     def _not_found(self, error: Exception) -> None:
         if isinstance(error, InputError):
-            self.note.say(str(error))
+            self.note.say(told_error(error))
             self.say("")
         else:
             self.tell_error(error)

@@ -42,7 +42,6 @@ function render({ model, el }) {
   const language = model.get("language");
   const today = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
   const other = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-  const count = new Intl.NumberFormat(language);
   const short = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
   const size = (octets) => {
     const step = octets < 1e3 ? 0 : octets < 1e6 ? 1 : 2;
@@ -89,7 +88,7 @@ function render({ model, el }) {
     const when = new Date(mail.at);
     const near = when.toDateString() === new Date().toDateString();
     put(row, "time", (near ? today : other).format(when), mail.utc);
-    put(row, "size", size(mail.size), words.octets.replace("{n}", count.format(mail.size)));
+    put(row, "size", size(mail.size), mail.octets);
     row.addEventListener("click", (event) => {
       if (event.shiftKey) range(mail.id);
       else if (event.ctrlKey || event.metaKey) toggle(mail.id);

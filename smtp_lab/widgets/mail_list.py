@@ -126,6 +126,7 @@ class MailList(anywidget.AnyWidget):
             "to": row.to,
             "subject": row.subject,
             "size": row.size,
+            "octets": n_("{n} octet", "{n} octets", row.size),
             "tags": row.tags,
             "marks": [*self._marks[row.id], *(_judged(found) if found else ())],
         }
@@ -184,5 +185,4 @@ def _words() -> dict[str, str]:
         "time": _("Time"),
         "size": _("Size"),
         "no_subject": _("(no subject)"),
-        "octets": _("{n} octets"),
     }

@@ -8,6 +8,7 @@ import ipywidgets as w
 
 from smtp_lab.inbox import Captured
 from smtp_lab.inbox.preview import frame, text_document
+from smtp_lab.language import told, told_problem
 from smtp_lab.show import NO_MATH
 from smtp_lab.transcript import printable
 from smtp_lab.widgets.quiet_html import QuietHtml
@@ -69,12 +70,12 @@ class MailPreview(w.VBox):
         rows = [(name, printable(value.replace("\t", " "))) for name, value in facts]
         files = [file.name for file in mail.attachments if not file.inline]
         rows += [(_("Files"), ", ".join(files))] if files else []
-        rows.append((_("Size"), _("{n} octets").format(n=f"{mail.size:,}")))
+        rows.append((_("Size"), n_("{n} octet", "{n} octets", mail.size)))
         head = "".join(
             f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
             for name, value in rows
         )
-        notes = "".join(f"<p>{escape(note)}</p>" for note in page.notes)
+        notes = "".join(f"<p>{escape(told(note))}</p>" for note in page.notes)
         shown = [page.frame]
         if mail.html:
             text = text_document(mail.text[:_TEXT], dark=dark)
@@ -102,8 +103,9 @@ def _found(mail: Captured) -> str:
     mark = "quiet" if set(counts.index) == {"note"} else "warn"
     rows = []
     for finding in found.astype(str).to_dict("records"):
-        rule, kind, where, why, fix = (escape(printable(text)) for text in finding.values())
-        rows.append(f"<li><b>{rule}</b> ({kind}, {where}): {why}{f'; {fix}' if fix else ''}</li>")
+        rule, kind, where, why, fix = map(printable, finding.values())
+        about = f"<b>{escape(rule)}</b> ({escape(told(kind))}, {escape(told(where))})"
+        rows.append(f"<li>{about}: {escape(told_problem(why, fix))}</li>")
     return (
         f'<details class="{NO_MATH}"><summary class="smtp-lab-{mark}">{escape(said)}</summary>'
         f"<ul>{''.join(rows)}</ul></details>"

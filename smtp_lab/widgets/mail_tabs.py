@@ -10,6 +10,7 @@ from typing import Any
 from smtp_lab.archive import StoredSession
 from smtp_lab.inbox import Captured, frames
 from smtp_lab.inbox.reading import refusals
+from smtp_lab.language import told
 from smtp_lab.show import NO_MATH, facts_table
 from smtp_lab.transcript import Transcript, printable
 from smtp_lab.widgets.words import N_, _, n_
@@ -25,7 +26,7 @@ Asked = Mapping[str, Any]
 
 def above(message: Captured) -> str:
     """What stands above the tabs."""
-    shown = {k: printable(value.replace("\t", " ")) for k, value in message.summary.items()}
+    shown = message.shown(told)
     return facts_table(_("Message {n}").format(n=message.id), shown)
 
 
@@ -46,10 +47,10 @@ def sessions(found: Sequence[StoredSession]) -> str:
     rows = frames.sessions(found).to_dict("records")
     pieces = []
     for session, row in zip(reversed(found), reversed(rows), strict=True):
-        about = (f"{row['started_at']:%Y-%m-%d %H:%M:%S} UTC", row["peer"], row["outcome"])
+        about = (f"{row['started_at']:%Y-%m-%d %H:%M:%S} UTC", row["peer"], told(row["outcome"]))
         refused = refusals(session.transcript["lines"])
         title = " · ".join((*about, refused[-1]["text"] if refused else row["last_reply"]))
-        dialogue = Transcript.from_dict(session.transcript)._repr_html_()
+        dialogue = Transcript.from_dict(session.transcript).as_html(told)
         pieces.append(_folded(title, dialogue))
     title = n_("{n} session without a message", "{n} sessions without a message", len(found))
     return f'<h3>{escape(title)}</h3><div class="{NO_MATH}">{"".join(pieces)}</div>'
@@ -65,9 +66,10 @@ def _preview(message: Captured, asked: Asked) -> dict[str, Any]:
     shown = message.preview(
         width=width if width in ("phone", "desktop") else "full", dark=bool(asked.get("dark"))
     )
-    said = [escape(note) for note in shown.notes]
+    said = [escape(told(note)) for note in shown.notes]
     said += [
-        f"{escape(_('Blocked:'))} {escape(printable(str(blocked)))}" for blocked in shown.blocked
+        f"{escape(_('Blocked:'))} {escape(printable(blocked.as_text(told)))}"
+        for blocked in shown.blocked
     ]
     notes = "".join(f'<p class="smtp-lab-quiet">{text}</p>' for text in said)
     return {"html": f"{shown.frame}{notes}"}
@@ -99,7 +101,9 @@ def _parts(message: Captured, _asked: Asked) -> dict[str, Any]:
         depth = 0 if part is parts[0] else part.path.count(".") + 1
         size = f"{part.size:,}" if part.role != "multipart" else ""
         path = "\u2003" * depth + part.path
-        rows.append((path, part.type, part.role, part.name, part.charset, part.encoding, size))
+        rows.append(
+            (path, part.type, told(part.role), part.name, part.charset, part.encoding, size)
+        )
     return {"html": _table(_("Parts"), names, rows, len(parts))}
 
 
@@ -117,11 +121,11 @@ def _headers(message: Captured, _asked: Asked) -> dict[str, Any]:
 
 
 def _transcript(message: Captured, _asked: Asked) -> dict[str, Any]:
-    return {"html": message.transcript._repr_html_()}
+    return {"html": message.transcript.as_html(told)}
 
 
 def _checks(message: Captured, _asked: Asked) -> dict[str, Any]:
-    return {"html": message.check()._repr_html_()}
+    return {"html": message.check().as_html(told)}
 
 
 TABS: dict[str, tuple[str, Callable[[Captured, Asked], dict[str, Any]]]] = {

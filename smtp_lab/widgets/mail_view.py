@@ -13,7 +13,7 @@ import traitlets
 from smtp_lab.inbox import Captured
 from smtp_lab.inbox.files import safe_name
 from smtp_lab.widgets import mail_tabs
-from smtp_lab.widgets.words import _
+from smtp_lab.widgets.words import _, n_
 
 __all__ = ("MailView",)
 
@@ -51,17 +51,11 @@ class MailView(anywidget.AnyWidget):
     def show_message(self, message: Captured) -> None:
         """Show *message*."""
         self.message = message
-        size = f"{message.size:,}"
         files = [
-            {
-                "n": n,
-                "label": _("{name} ({n} octets)").format(
-                    name=safe_name(file.name, file.type), n=f"{len(file.content):,}"
-                ),
-            }
+            {"n": n, "label": _sized(safe_name(file.name, file.type), len(file.content))}
             for n, file in enumerate(message.attachments[:100])
         ]
-        whole = _("{name} ({n} octets)").format(name=f"message_{message.id}.eml", n=size)
+        whole = _sized(f"message_{message.id}.eml", message.size)
         self._put(
             mail=message.id,
             head=mail_tabs.above(message),
@@ -113,6 +107,10 @@ class MailView(anywidget.AnyWidget):
         else:
             return
         self.send({"type": "file", "name": name}, [content])
+
+
+def _sized(name: str, octets: int) -> str:
+    return f"{name} ({n_('{n} octet', '{n} octets', octets)})"
 
 
 def _words() -> dict[str, str]:

@@ -11,6 +11,7 @@ import ipywidgets as w
 
 from smtp_lab.deliver import Batch
 from smtp_lab.errors import InputError, Problem
+from smtp_lab.language import told
 from smtp_lab.show import NO_MATH
 from smtp_lab.widgets import notebook
 from smtp_lab.widgets.batch_panel import BatchPanel
@@ -161,4 +162,4 @@ class MergeBox(w.VBox):
 def _cells(problem: Problem) -> tuple[str, str, str, str]:
     found = _CELL.fullmatch(problem.field)
     row, column = (found[1], found[2] or "") if found else ("", problem.field)
-    return row, column, problem.problem, problem.fix
+    return row, column, told(problem.problem), told(problem.fix)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from smtp_lab.errors import InputError, Problem, SmtpLabError, TemplateError
+from smtp_lab.errors import InputError, SmtpLabError, TemplateError
+from smtp_lab.language import told_problem
+from smtp_lab.widgets.said import told_error, told_named
 from smtp_lab.widgets.words import _
 
 __all__ = ("placed",)
@@ -23,23 +25,23 @@ def placed(
     fields: dict[str, str] = {}
     if isinstance(error, TemplateError):
         if error.variable in variables:
-            return {}, {error.variable: str(error)}, ""
+            return {}, {error.variable: told_error(error)}, ""
         if error.file.startswith("typed/"):
-            return {"template": str(error)}, {}, ""
-        return {}, {}, str(error)
+            return {"template": told_error(error)}, {}, ""
+        return {}, {}, told_error(error)
     if not isinstance(error, InputError):
         if error is None or isinstance(error, SmtpLabError):
-            return {}, {}, str(error or "")
+            return {}, {}, told_error(error) if error else ""
         sentence = _("Something went wrong that should not: {what}.")
         return {}, {}, sentence.format(what=type(error).__name__)
     rest = []
     for problem in error.problems:
         place = problem.field.partition("[")[0]
-        said = str(Problem("", problem.problem, problem.fix))
+        said = told_problem(problem.problem, problem.fix)
         if problem.field in variables:
             fields[problem.field] = said
         elif place in _PLACES:
             here[place] = said
         else:
-            rest.append(str(problem))
+            rest.append(told_named(problem))
     return here, fields, " ".join(rest)

@@ -21,6 +21,7 @@ from smtp_lab.sink.exposure import is_local
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.fold import Fold
 from smtp_lab.widgets.panel import Panel, button
+from smtp_lab.widgets.said import told_by_field
 from smtp_lab.widgets.sessions_table import Sessions
 from smtp_lab.widgets.sink_draft import PORTS, SinkDraft
 from smtp_lab.widgets.sink_form import DOOR_NAMES, SinkForm
@@ -183,7 +184,7 @@ class SinkPanel(Panel):
         try:
             self.desk.book.save(sink.profile(name))
         except InputError as error:
-            self.way_in.note.say(" ".join(error.by_field.values()))
+            self.way_in.note.say(" ".join(told_by_field(error).values()))
             self._point_at("smtp-lab-at-sink-name")
             return
         self.desk.tell("book")
@@ -206,7 +207,7 @@ class SinkPanel(Panel):
     def show_problems(self, error: InputError) -> None:
         """Say what cannot be used, each at its field."""
         names = {"message": "max_size", "age": "days", "bytes": "octets"}
-        self._say_at_fields({names.get(f, f): said for f, said in error.by_field.items()})
+        self._say_at_fields({names.get(f, f): said for f, said in told_by_field(error).items()})
 
     def _say_at_fields(self, sentences: dict[str, str]) -> None:
         self.settings.unfold(shown=True)

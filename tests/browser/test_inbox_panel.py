@@ -432,7 +432,7 @@ def test_a_saved_notebook_holds_no_mail(notebook):
     for name in ("Text", "Source", "Headers", "Transcript", "Checks"):
         inbox.tab(name).click()
         expect(inbox.shown).not_to_have_text("Loading …")
-    expect(inbox.button(f"⬇ {CANARY}.txt (1 octets)")).to_be_visible()
+    expect(inbox.button(f"⬇ {CANARY}.txt (1 octet)")).to_be_visible()
     inbox.button("Show as code").click()
     text = inbox.notebook.save()
     assert "application/vnd.jupyter.widget-state+json" in json.loads(text)["metadata"]["widgets"]

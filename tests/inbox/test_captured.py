@@ -423,7 +423,7 @@ class TestShowing:
         ]
         assert "Received: 2026-03-04 05:06:07 UTC, " in shown
         assert "TLSv1.3, login ann" in shown
-        assert "Attachments: a.pdf (application/pdf, 1 octets)" in shown
+        assert "Attachments: a.pdf (application/pdf, 1 octet)" in shown
         assert shown.endswith("\n\nthe text")
         wanted = "<Captured 3: 'Hello' from ann@example.com to bob@example.org>"
         assert repr(captured(self.RAW, id=3)) == wanted

@@ -10,12 +10,13 @@ from email.message import EmailMessage
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from inbox.mails import captured, lines, page, stored, tags, text_of
 
 import smtp_lab as lab
 from smtp_lab.archive import Archive
+from smtp_lab.transcript import printable
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'</iframe></table>"
 SHOWN = {
@@ -251,7 +252,7 @@ def test_all_of_them_in_one_table(tmp_path):
         ("260 KB of words", "headers are larger than 100 KiB"),
         ("semicolons in a part", "headers of a part are larger than 100 KiB"),
         ("semicolons behind CR", "headers of a part are larger than 100 KiB"),
-        ("lines without measure", "more than 1,000,000 lines"),
+        ("lines without measure", "more than 750,000 lines"),
     ],
 )
 def test_what_was_not_read_whole_says_so(name, reason):
@@ -340,6 +341,7 @@ def test_random_mails(pieces, end):
 
 
 @given(st.text(max_size=200))
+@example("a\u2028b")
 def test_any_text_in_a_header_is_text_in_the_page(text):
     """What a header holds is shown as text, and read back as it was."""
     encoded = b64encode(text.encode("utf-8", "replace")).decode()
@@ -348,4 +350,5 @@ def test_any_text_in_a_header_is_text_in_the_page(text):
     check_html(table, message.preview().frame)
     if message.subject:
         # A browser takes runs of blanks together, and so does the comparison.
-        assert " ".join(message.subject.split()) in " ".join(text_of(table).split())
+        shown = printable(message.subject)  # a separator of lines is none in there
+        assert " ".join(shown.split()) in " ".join(text_of(table).split())

@@ -20,7 +20,7 @@ SAME = {
 SAME_IN = {
     "de": {"Name", "Server", "Client", "Token", "Version", "name", "server", "client", "token"}
     | {"version", "{code}: {refused}.", "{code}: {refused}; {said}.", "{tally} {state}"}
-    | {"{fact} ({source})."},
+    | {"{fact} ({source}).", "Links ({places})"},
     "ja": set(),
 }
 # Words in capitals that are English and no names, and so are translated.

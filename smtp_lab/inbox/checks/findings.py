@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from typing import Any
 
@@ -45,24 +45,30 @@ class Findings(pd.DataFrame):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        return self.as_html()
+
+    def as_html(self, say: Callable[[str], str] = str) -> str:
+        """The table; *say* gives each text of ours as its reader is to see it."""
         if self.empty:
-            return f"<p>{_NOTHING}</p>"
+            return f"<p>{escape(say(_NOTHING))}</p>"
         body = []
         for severity, rows in _groups(self):
             told = list(_told(rows))
             for at, (name, *texts) in enumerate(told):
                 first = (
-                    f'<th scope="rowgroup" rowspan="{len(told)}" style="{_NARROW}">{severity}</th>'
+                    f'<th scope="rowgroup" rowspan="{len(told)}" style="{_NARROW}">'
+                    f"{escape(say(severity))}</th>"
                 )
-                cells = "".join(f'<td style="{_WIDE}">{escape(text)}</td>' for text in texts)
+                cells = "".join(f'<td style="{_WIDE}">{escape(say(text))}</td>' for text in texts)
                 start = first if at == 0 else ""
                 body.append(f'<tr>{start}<td style="{_NARROW}">{escape(name)}</td>{cells}</tr>')
         head = "".join(
-            f'<th scope="col" style="{_CELL}">{name}</th>'
+            f'<th scope="col" style="{_CELL}">{escape(say(name))}</th>'
             for name in ("severity", "rule", "where", "why", "fix")
         )
+        label = escape(say("Findings"))
         return (
-            f'<table class="{NO_MATH}" aria-label="Findings"><thead><tr>{head}</tr></thead>'
+            f'<table class="{NO_MATH}" aria-label="{label}"><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(body)}</tbody></table>"
         )
 

@@ -26,9 +26,8 @@ def address_invalid(mail: Mail) -> Iterator[Hit]:
         if not found and ":" not in "".join(written):
             yield Hit(name, "there is no address in it", "write name@example.com")
         for shown, address in found:
-            if problem := _problem(address):
-                what = (address or shown)[:80]
-                yield Hit(name, f"{what!r} {problem}", "write Name <name@example.com>")
+            if why := _problem(address, (address or shown)[:80]):
+                yield Hit(name, why, "write Name <name@example.com>")
 
 
 @rule("header-empty", "warning", "An address header is empty", "RFC 5322 section 3.6.3")
@@ -54,16 +53,16 @@ def from_name_address(mail: Mail) -> Iterator[Hit]:
             yield Hit("From", why, "put the person's or the service's name there")
 
 
-def _problem(address: str) -> str:
+def _problem(address: str, what: str) -> str:
     local, sign, domain = address.rpartition("@")
     if not sign:
-        return "has no @"
+        return f"{what!r} has no @"
     if not local:
-        return "has nothing before the @"
+        return f"{what!r} has nothing before the @"
     if not _LOCAL.fullmatch(local):
-        return "has something before the @ that must be quoted"
+        return f"{what!r} has something before the @ that must be quoted"
     if not _DOMAIN.fullmatch(domain):
-        return "has no domain after the @"
+        return f"{what!r} has no domain after the @"
     if len(local.encode("utf-8", "replace")) > 64:
-        return "has more than 64 octets before the @ (RFC 5321 section 4.5.3.1.1)"
+        return f"{what!r} has more than 64 octets before the @ (RFC 5321 section 4.5.3.1.1)"
     return ""

@@ -48,12 +48,17 @@ def _lacking(mail: Mail, how: str, *, breaks: bool | None) -> Iterator[Hit]:
 
 
 def _hit(where: str, slug: str, feature: dict[str, Any], clients: list[str], how: str) -> Hit:
-    who = ", ".join(_families(clients))
+    programs = ", ".join(_families(clients))
     notes = list(dict.fromkeys(n for c in clients for n in feature[how][c].split()))
     said = " ".join(feature["notes"][n] for n in notes if n in feature["notes"])
-    verb = "is not known to" if how == "not" else "is known in part to"
-    why = f"{feature['title']} {verb} {who}{f'. {said}' if said else ''}"
-    return Hit(where, why.rstrip("."), f"see {_SOURCE}/features/{slug}/")
+    element = feature["title"]
+    known = (
+        f"{element} is not known to {programs}"
+        if how == "not"
+        else f"{element} is known in part to {programs}"
+    )
+    why = f"{known}. {said.rstrip('.')}" if said else known
+    return Hit(where, why, f"see {_SOURCE}/features/{slug}/")
 
 
 def _families(clients: list[str]) -> Iterator[str]:

@@ -87,7 +87,7 @@ def image_tracking(mail: Mail) -> Iterator[Hit]:
     for tag in mail.page.all("img"):
         source = tag.attributes.get("src", "").strip()
         if _is_dot(tag.attributes) and source[:4].lower() == "http":
-            host = source[8:80].partition("/")[0]
+            host = source[:80].partition("//")[2].partition("/")[0]
             yield Hit(str(tag), f"one pixel is loaded from {host}", "say so, or leave it out")
 
 

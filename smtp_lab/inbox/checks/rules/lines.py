@@ -20,7 +20,7 @@ def bare_lf(mail: Mail) -> Iterator[Hit]:
     raw = mail.raw
     count = raw.count(b"\n") - raw.count(b"\r\n")
     if count:
-        yield _counted(raw, _BARE_LF, count, "end in LF alone")
+        yield _counted(raw, _BARE_LF, count, f"{count:,} lines end in LF alone")
 
 
 @rule("bare-cr", "error", "There is a CR without LF", "RFC 5322 section 2.3")
@@ -29,7 +29,7 @@ def bare_cr(mail: Mail) -> Iterator[Hit]:
     raw = mail.raw
     count = raw.count(b"\r") - raw.count(b"\r\n")
     if count:
-        yield _counted(raw, _BARE_CR, count, "hold a CR without LF")
+        yield _counted(raw, _BARE_CR, count, f"{count:,} lines hold a CR without LF")
 
 
 @rule("line-long", "error", "A line is longer than 998 octets", "RFC 5322 section 2.1.1")
@@ -65,8 +65,8 @@ def _long_lines(raw: bytes) -> Iterator[tuple[int, int]]:
         start = last + 1
 
 
-def _counted(raw: bytes, pattern: re.Pattern[bytes], count: int, what: str) -> Hit:
+def _counted(raw: bytes, pattern: re.Pattern[bytes], count: int, why: str) -> Hit:
     first = [raw.count(b"\n", 0, found.start()) + 1 for found in islice(pattern.finditer(raw), 3)]
     where = "line " + ", ".join(f"{n:,}" for n in first) + (", …" if count > len(first) else "")
     fix = "end every line with CR LF; in Python: message.as_bytes(policy=email.policy.SMTP)"
-    return Hit(where, f"{count:,} lines {what}", fix)
+    return Hit(where, why, fix)

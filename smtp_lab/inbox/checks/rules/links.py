@@ -73,27 +73,26 @@ def link_invalid(mail: Mail) -> Iterator[Hit]:
     """Relative, without a host, or with characters no address may have."""
     based = bool(mail.page.all("base"))
     for link in mail.links:
-        url = link.url
-        if problem := _problem(url, based=based):
-            yield Hit(link.where, f"{url[:100]!r} {problem}", "give the whole address, https://…")
+        if why := _problem(link.url, based=based):
+            yield Hit(link.where, why, "give the whole address, https://…")
 
 
 def _problem(url: str, *, based: bool) -> str:
-    parts = split_url(url)
+    parts, shown = split_url(url), url[:100]
     if parts is None:
-        return "cannot be read"
+        return f"{shown!r} cannot be read"
     if not url or url.startswith("#"):
         return ""
     if not parts.scheme:
-        return "" if based else "is relative, and a mail has no folder"
+        return "" if based else f"{shown!r} is relative, and a mail has no folder"
     problem = ""
     if parts.scheme in ("http", "https"):
         if not parts.hostname:
-            problem = "has no host"
+            problem = f"{shown!r} has no host"
         elif re.search(r"[\s<>\"\\]", url):
-            problem = "holds a blank or another character that must be encoded"
+            problem = f"{shown!r} holds a blank or another character that must be encoded"
     elif parts.scheme == "mailto" and "@" not in parts.path and not parts.query:
-        problem = "names no address"
+        problem = f"{shown!r} names no address"
     return problem
 
 
@@ -104,10 +103,12 @@ def link_scheme(mail: Mail) -> Iterator[Hit]:
         parts = split_url(link.url)
         if parts is None or not parts.scheme or parts.scheme in _FINE:
             continue
-        what = (
-            "would run or open something" if parts.scheme in _RUNS else "is known to few programs"
-        )
-        yield Hit(link.where, f"{parts.scheme[:40]}: {what}", "link to https://…")
+        scheme = f"{parts.scheme[:40]}:"
+        if parts.scheme in _RUNS:
+            why = f"{scheme} would run or open something"
+        else:
+            why = f"{scheme} is known to few programs"
+        yield Hit(link.where, why, "link to https://…")
 
 
 @rule("link-private", "warning", "A link leads to a private address", "RFC 6761, RFC 1918")

@@ -50,8 +50,8 @@ def encoded_word_broken(mail: Mail) -> Iterator[Hit]:
     """The reader sees ``=?utf-8?…`` instead of the text."""
     for name, value in mail.items:
         for found in _WORD.finditer(value):
-            if problem := _problem(found[1], found[2], found[3]):
-                yield Hit(name, f"{found[0][:60]!r} {problem}", "let a library encode it")
+            if why := _problem(found[0][:60], found[1], found[2], found[3]):
+                yield Hit(name, why, "let a library encode it")
 
 
 @rule("encoded-word-long", "note", "An encoded word is too long", "RFC 2047 section 2")
@@ -64,21 +64,21 @@ def encoded_word_long(mail: Mail) -> Iterator[Hit]:
             yield Hit(name, why, "let a library encode it")
 
 
-def _problem(charset: str, kind: str, text: str) -> str:
+def _problem(word: str, charset: str, kind: str, text: str) -> str:
     charset = charset.partition("*")[0]
     try:
         info = codecs.lookup(charset) if 0 < len(charset) <= 60 else None
     except (LookupError, ValueError):
         info = None
     if info is None:
-        return "is in a charset nobody knows"
+        return f"{word!r} is in a charset nobody knows"
     if kind not in "BbQq":
-        return "is encoded neither as B nor as Q"
+        return f"{word!r} is encoded neither as B nor as Q"
     if " " in text or "\t" in text:
-        return "holds a blank"
+        return f"{word!r} holds a blank"
     if kind in "Bb":
         try:
             b64decode(text.encode("ascii", "replace"), validate=True)
         except (binascii.Error, ValueError):
-            return "is no base64"
+            return f"{word!r} is no base64"
     return ""
