@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.errors import InputError
@@ -77,7 +78,8 @@ class Answers:
                 self._known[key] = error.with_traceback(None)
         found = self._known[key]
         if isinstance(found, Exception):
-            raise found
+            # A copy: with the frames it goes through it would keep the mail they are about.
+            raise copy(found)
         return found
 
     def _ask(self, name: str, kind: str, lifetime: float, search: bool) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from base64 import b64encode
 from typing import ClassVar
 
@@ -224,3 +226,16 @@ class TestDmarc:
         """It is worth knowing."""
         found = captured(MAIL).check(rules="dmarc-*", dns={})
         assert list(found["why"]) == ["example.com has no DMARC record"]
+
+
+def test_a_check_keeps_nothing_of_the_mail():
+    """What was asked of DNS in vain holds no frames, and so no mail of many megabytes."""
+    gc.disable()  # which would find it some time later
+    try:
+        mail = captured(MAIL)
+        mail.check(dns={}, ip="192.0.2.1")
+        gone = weakref.ref(mail)
+        del mail
+        assert gone() is None
+    finally:
+        gc.enable()
