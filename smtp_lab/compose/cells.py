@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from numbers import Integral, Real
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.compose.language import ENGLISH, Language
@@ -108,6 +109,9 @@ class _Any:
         return text
 
 
+_TOO_WIDE = re.compile(r"\d{5}")
+
+
 def _custom(how: Format, column: Any) -> Callable[[Any], str]:
     def show(cell: Any) -> str:
         try:
@@ -124,7 +128,19 @@ def _custom(how: Format, column: Any) -> Callable[[Any], str]:
     if not (callable(how) or isinstance(how, str)):
         problem = f"is a {type(how).__name__}"
         raise InputError.of(f"formats[{column!r}]", problem, "give a format such as .1f")
+    if isinstance(how, str) and (_TOO_WIDE.search(how) or not _only_the_cell(how)):
+        problem = f"{how!r} is more than the form of a cell"
+        raise InputError.of(f"formats[{column!r}]", problem, "give a format such as .1f or {:,} €")
     return show
+
+
+def _only_the_cell(how: str) -> bool:
+    """Whether *how* names nothing but the cell itself: attributes lead to all there is."""
+    try:
+        fields = [(name, spec) for _, name, spec, _ in Formatter().parse(how) if name is not None]
+    except ValueError:
+        return True  # what does not fit is said when it is used
+    return all(name in ("", "0") and "{" not in (spec or "") for name, spec in fields)
 
 
 def check_formats(formats: Mapping[Any, Format], columns: list[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.message import EmailMessage
+from email.policy import Policy
 from typing import Any
 
 from smtp_lab.compose.trouble import one_line
@@ -20,6 +21,7 @@ _OWN = {
 }
 _LONGEST_LINE = 998  # octets (RFC 5322 section 2.1.1)
 _MOST = 2_000  # characters of a value
+_LONGEST = 900  # characters of a link: it stands on one line
 
 
 def add_headers(message: EmailMessage, made: Mapping[str, str], given: Any) -> None:
@@ -53,6 +55,20 @@ def add_headers(message: EmailMessage, made: Mapping[str, str], given: Any) -> N
             raise InputError.of(field, "holds a word that is too long for a line", "shorten it")
 
 
+class Links(str):
+    """Links in angle brackets, which must not be encoded: no program would find them (RFC 2369)."""
+
+    __slots__ = ()
+    name = "List-Unsubscribe"
+    defects = ()
+    max_count = 1
+
+    def fold(self, *, policy: Policy) -> str:
+        """The header as it is written, a link a line."""
+        end = policy.linesep
+        return f"{self.name}: {f',{end} '.join(self.split(', '))}{end}"
+
+
 def add_unsubscribe(message: EmailMessage, where: Any) -> None:
     """Let the reader's mail program offer a way out: RFC 2369, and one click after RFC 8058.
 
@@ -81,6 +97,9 @@ def add_unsubscribe(message: EmailMessage, where: Any) -> None:
         else:
             address = check_address(text.removeprefix("mailto:"), "unsubscribe")
             links.append(f"mailto:{address}?subject=unsubscribe")
-    message["List-Unsubscribe"] = ", ".join(f"<{link}>" for link in links)
+    if long := [link for link in links if len(link) > _LONGEST]:
+        problem = f"{long[0][:60]}… is longer than {_LONGEST} characters"
+        raise InputError.of("unsubscribe", problem, "give a shorter link")
+    message["List-Unsubscribe"] = Links(", ".join(f"<{link}>" for link in links))
     if any(link.startswith("https:") for link in links):
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sized
+from types import ModuleType
 from typing import Any, cast
 
 import jinja2
@@ -34,6 +35,23 @@ _TOO_WIDE = f"it pads a value to more than {_WIDEST:,} characters"
 _WIDE_FORMAT = re.compile(r"%[^%a-zA-Z]*(?:\d{5}|\*)|:[^{}]*(?:\d{5}|\{)")
 # Filters whose result may be as long as an argument says.
 _WIDE = {"batch", "center", "indent", "round", "slice", "tojson", "truncate", "wordwrap"}
+# DataFrames evaluate Python (eval, query), call what they are given, and write files, as paths,
+# pictures and figures do. A mail only needs to read them.
+_OF_DATA = {
+    *("altair", "great_tables", "io", "matplotlib", "numpy", "os", "pandas", "pathlib", "PIL"),
+    *("plotly", "polars", "pyarrow", "shutil", "socket", "subprocess", "sys", "tempfile", "types"),
+}
+_READS = {
+    *("abs", "all", "any", "astimezone", "capitalize", "count", "cumsum", "date", "day_name"),
+    *("diff", "drop_duplicates", "dropna", "fillna", "first", "get", "head", "idxmax", "idxmin"),
+    *("iloc", "isin", "isna", "isnull", "isocalendar", "isoformat", "item", "items"),
+    *("itertuples", "keys", "last", "lower", "max", "mean", "median", "min", "month_name"),
+    *("nlargest", "notna", "notnull", "nsmallest", "nunique", "pct_change", "prod", "quantile"),
+    *("rank", "reset_index", "round", "sort_index", "sort_values", "std", "strftime", "strip"),
+    *("sum", "tail", "time", "timestamp", "title", "to_dict", "to_list", "to_pydatetime"),
+    *("tolist", "total_seconds", "tz_convert", "tz_localize", "unique", "upper", "value_counts"),
+    *("values", "var", "weekday"),
+}
 # Methods of a text whose result may be as long as an argument says.
 _PADDING = {"center", "expandtabs", "ljust", "rjust", "zfill"}
 
@@ -100,6 +118,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 args = (_listed(args[0]), *args[1:])
             _check_method(name, of, (*args, *kwargs.values()))
         return _sized(super().call(context, function, *args, **kwargs))
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Whether a template may call *obj*: of the libraries of data only what reads."""
+        of = getattr(obj, "__self__", None)
+        home = obj if of is None or isinstance(of, ModuleType) else type(of)
+        root = str(getattr(home, "__module__", None) or "").partition(".")[0]
+        if root in _OF_DATA and getattr(obj, "__name__", "") not in _READS:
+            return False
+        return bool(super().is_safe_callable(obj))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """Hold ``str.format`` against the bounds; Jinja's sandbox wraps it already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -18,6 +18,7 @@ from smtp_lab.errors import InputError, Problem, TemplateError, UnknownNameError
 
 __all__ = ("PARTS", "Source", "from_folder", "shipped", "shipped_names")
 
+_KINDS = {".css", ".html", ".ics", ".txt"}
 PARTS = ("subject.txt", "body.html", "body.txt", "headers.txt", "invite.ics")
 _NAME = re.compile(r"[\w-]+(?: [\w-]+)*")
 _MOST_BYTES = 1_000_000  # of one file of a template
@@ -63,15 +64,22 @@ class Loader(jinja2.BaseLoader):
         if template in self._own:
             return self._own[template], template, lambda: True
         pieces = jinja2.loaders.split_template_path(template)
-        if self._beside is not None:
-            path = self._beside.joinpath(*pieces)
-            if path.is_file():
-                text = _read(path, template)
-                return text, template, lambda: _read(path, template) == text
+        if self._beside is not None and (path := _beside(self._beside, pieces)) is not None:
+            text = _read(path, template)
+            return text, template, lambda: _read(path, template) == text
         entry = _folder().joinpath(*pieces)
         if not entry.is_file():
             raise jinja2.TemplateNotFound(template)
         return entry.read_text(encoding="utf-8"), template, lambda: True
+
+
+def _beside(folder: Path, pieces: Sequence[str]) -> Path | None:
+    """The file of a template in *folder*: none that is hidden, of another kind, or elsewhere."""
+    path = folder.joinpath(*pieces)
+    hidden = any(piece.startswith(".") for piece in pieces)
+    if hidden or path.suffix not in _KINDS or not path.is_file():
+        return None
+    return path if path.resolve().is_relative_to(folder.resolve()) else None
 
 
 def _folder() -> Any:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from smtp_lab.compose.budget import budget
 from smtp_lab.compose.cells import Format, check_formats, column_texts, heading, is_number
-from smtp_lab.compose.html import marked
+from smtp_lab.compose.html import marked, text_of
 from smtp_lab.compose.language import ENGLISH, Language
 from smtp_lab.errors import InputError
 
@@ -69,10 +69,8 @@ def html_table(
     from smtp_lab.compose.styled import styled_html
 
     if (styled := styled_html(frame)) is not None:
-        plain = partial(
-            text_table, frame, max_rows=max_rows, index=index, formats=formats, language=language
-        )
-        return _noted(styled, plain)
+        # Its text is read from the HTML: what a style hides is to be hidden there, too.
+        return Markup(styled)  # noqa: S704  # its cells were escaped
     grid = _grid(frame, max_rows, index, formats, language)
     heads = _head(grid)
     starts = [
@@ -119,9 +117,11 @@ def text_table(
     Raises:
         InputError: It is no table, or a format does not fit.
     """
-    from smtp_lab.compose.styled import styled_data
+    from smtp_lab.compose.styled import styled_html
 
-    return _as_text(_grid(styled_data(frame), max_rows, index, formats, language))
+    if (styled := styled_html(frame)) is not None:
+        return text_of(f"<html><body>{styled}</body></html>").strip("\n")
+    return _as_text(_grid(frame, max_rows, index, formats, language))
 
 
 def _as_text(grid: _Grid) -> str:
