@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import wraps
+from numbers import Integral, Number
 from typing import Any
 
 from jinja2 import Undefined, pass_eval_context
@@ -41,10 +42,18 @@ def show(value: Any, html: bool) -> str:
     if is_figure(value) or (isinstance(value, bytes) and image_type(value)):
         fix = "write {{ name | picture('what it shows') }}"
         raise InputError.of("picture", "has no alternative text", fix)
-    if value is None or value != value or str(value) in ("NaT", "<NA>"):  # noqa: PLR0124  # NaN
+    _filled(value)
+    return str(value)
+
+
+def _filled(value: Any) -> Any:
+    """*value*, which must not be empty: None, NaN, NaT or NA."""
+    # NA is asked for by its name first: whether it equals itself it does not know.
+    empty = value is None or str(value) in ("NaT", "<NA>")
+    if empty or (isinstance(value, Number) and value != value):  # noqa: PLR0124  # NaN
         fix = "give it a value, or write {{ name | default('…', true) }}"
         raise InputError.of("a value", f"is empty ({value})", fix)
-    return str(value)
+    return value
 
 
 def _is_table(value: Any) -> bool:
@@ -90,7 +99,7 @@ def _language() -> Language:
 
 def _number(value: Any, digits: int | None = None) -> str:
     """A number as the mail's language writes it."""
-    whole = isinstance(value, int) and digits is None
+    whole = isinstance(_filled(value), Integral) and digits is None
     return (
         _language().whole(value)
         if whole
@@ -100,6 +109,7 @@ def _number(value: Any, digits: int | None = None) -> str:
 
 def _date(value: Any) -> str:
     """A day, or a day and a time, in words of the mail's language."""
+    _filled(value)
     if isinstance(value, datetime):
         return _language().moment(value)
     if isinstance(value, date):

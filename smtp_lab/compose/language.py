@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -81,8 +82,10 @@ class Language:
 
     def decimal(self, number: Any, digits: int = 2) -> str:
         """A number with *digits* decimals."""
-        # A Fraction cannot be formatted before Python 3.12.
-        return self._own(f"{float(number):,.{digits}f}")
+        # A Decimal is an amount, which a float may not hold; a Fraction cannot be formatted before
+        # Python 3.12.
+        exact = number if isinstance(number, Decimal) else float(number)
+        return self._own(f"{exact:,.{digits}f}")
 
     def truth(self, value: Any) -> str:
         """Yes or no."""

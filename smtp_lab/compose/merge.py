@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -286,10 +287,10 @@ def _files(attachments: Files | None, row: Row) -> Mapping[str, Any]:
     elif callable(attachments):
         given = attachments(row)
     elif isinstance(attachments, Mapping):
-        return {
-            _name(name, row): content(row) if callable(content) else content
+        return _each_once(
+            (_name(name, row), content(row) if callable(content) else content)
             for name, content in attachments.items()
-        }
+        )
     if given is None:
         return {}
     if isinstance(given, Mapping):
@@ -298,14 +299,30 @@ def _files(attachments: Files | None, row: Row) -> Mapping[str, Any]:
     if not all(isinstance(path, str | Path) for path in paths):
         fix = "give a path, a list of paths, or contents by name"
         raise InputError.of("attachments", f"is a {type(given).__name__}", fix)
-    return {Path(path).name: Path(path) for path in paths}
+    return _each_once((Path(path).name, Path(path)) for path in paths)
+
+
+def _each_once(files: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, content in files:
+        if name in found:
+            fix = "give each a name of its own"
+            raise InputError.of("attachments", f"two files are called {name!r}", fix)
+        found[name] = content
+    return found
 
 
 def _name(name: str, row: Row) -> str:
-    made = str(name)
-    for column, value in row.items():
-        made = made.replace(f"{{{column}}}", str(value))
-    return made
+    def value(found: re.Match[str]) -> str:
+        column = found[1]
+        if column not in row:
+            fix = f"it has {', '.join(map(str, list(row)[:20]))}"
+            raise InputError.of("attachments", f"the table has no column {column!r}", fix)
+        if _missing(row[column]):
+            raise InputError.of("attachments", f"{column} is empty", "fill it for every row")
+        return str(row[column])
+
+    return re.sub(r"\{([^{}]+)\}", value, str(name))
 
 
 def _content(message: EmailMessage) -> str:
