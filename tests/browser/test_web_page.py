@@ -225,7 +225,7 @@ def test_ctrl_c_ends_all_of_it(visit, chromium, tmp_path):
         expect(page.get_by_role("tab", name="Senke")).to_be_visible()
         _tab(page, "Test senden")
         page.get_by_role("button", name="Test senden").locator("visible=true").click()
-        expect(page.get_by_text("Accepted by 127.0.0.1")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Angenommen von 127.0.0.1")).to_be_visible(timeout=PATIENCE)
         family = psutil.Process(served.process.pid).children(recursive=True)
         assert len(family) >= 3
     finally:
