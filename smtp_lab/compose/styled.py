@@ -62,6 +62,14 @@ def _escaping(styler: Any) -> Any:
     made = deepcopy(styler)
     if isinstance(made.caption, str):
         made.caption = escape(made.caption)
+    made.data = made.data.copy(deep=False)
+    for axis in ("index", "columns"):
+        labels = getattr(made.data, axis)
+        names = [escape(name) if isinstance(name, str) else name for name in labels.names]
+        setattr(made.data, axis, labels.set_names(names))
+        setattr(made, axis, getattr(made.data, axis))
+    made.cell_context = {where: str(escape(css)) for where, css in made.cell_context.items()}
+    made.concatenated = [_escaping(other) for other in made.concatenated]
     for functions in (made._display_funcs, made._display_funcs_index, made._display_funcs_columns):  # noqa: SLF001  # there is no public way to add escaping to a format that was set
         default = functions.default_factory()
         for key, show in list(functions.items()):

@@ -34,6 +34,26 @@ def test_a_styler_is_escaped_once(table):
     assert "&amp;" not in page.text
 
 
+LINK = '<a href="https://evil.example">Pay here</a>'
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        FRAME.style.concat(pd.DataFrame({EVIL: [LINK], "n": [1.0]}, index=["s"]).style),
+        FRAME.rename_axis(LINK).style,
+        pd.DataFrame([[1]], columns=pd.Index(["c"], name=LINK)).style,
+        pd.DataFrame({"a": ["x"]}).style.set_td_classes(pd.DataFrame({"a": [f'">{LINK}']})),
+    ],
+    ids=["concatenated", "name of the index", "name of the columns", "classes"],
+)
+def test_no_data_of_a_styler_becomes_a_tag(table):
+    """Wherever it stands: in rows that were put below, in names, in classes of cells."""
+    html = html_table(table)
+    assert Page(html).all("a") == []
+    assert html == html_table(table)
+
+
 def test_a_styler_keeps_its_styles_and_formats():
     """Styles stand in the tags; no style sheet and no id is left, and made again it is the same."""
     html = html_table(styler(formatter={"n": "{:.1f} €"}))
