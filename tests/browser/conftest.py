@@ -10,13 +10,19 @@ from pathlib import Path
 import pytest
 from accessible import install
 from jupyter import SCREENSHOTS, Notebook, find_chromium, lab_server
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support import missing
 
 WITH_STATE = {
     "@jupyterlab/notebook-extension:tracker": {},
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
+
+
+@pytest.fixture(autouse=True)
+def _expected_within(request: pytest.FixtureRequest) -> None:
+    """How long an expectation is waited for: what the module says, whatever ran before it."""
+    expect.set_options(timeout=getattr(request.module, "EXPECTED_WITHIN", 5_000))
 
 
 @pytest.fixture(scope="session")

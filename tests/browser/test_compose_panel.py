@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from accessible import install, violations
+from accessible import violations
 from jupyter import Notebook
-from playwright.sync_api import FrameLocator, Locator, expect
+from place import Place
+from playwright.sync_api import FrameLocator, expect
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=40_000)
+EXPECTED_WITHIN = 40_000  # milliseconds
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 _NUMBERS = count(1)
@@ -39,33 +39,19 @@ broken = people.assign(email=["ann@example.org", "not an address", "ann@example.
 TOLD = "print(len(sink.inbox), sorted(sink.inbox[-1].rcpt_to), [a.name for a in sink.inbox[-1].attachments if not a.inline])"
 
 
-class Composer:
+class Composer(Place):
     """The panel in the second cell of a notebook."""
 
     def __init__(
         self, notebook: Notebook, show: str = "lab.ComposePanel(sink=sink, book=book)"
     ) -> None:
         number = next(_NUMBERS)
-        self.notebook, self.page = notebook, notebook.page
         notebook.write(
             SETUP.format(book=f"compose{number}.toml"), show, TOLD, name=f"compose{number}.ipynb"
         )
-        self.place = notebook.output(1)
+        super().__init__(notebook, 1)
         # The first look of a fresh kernel imports what draws and checks.
         expect(self.place.locator(".smtp-lab-frames iframe").first).to_be_attached(timeout=90_000)
-
-    def button(self, name: str) -> Locator:
-        """The button called exactly *name* that can be seen."""
-        return self.place.get_by_role("button", name=name, exact=True).locator("visible=true")
-
-    def field(self, name: str) -> Locator:
-        """The field called exactly *name* that can be seen."""
-        field = self.page.locator("input:visible, select:visible, textarea:visible")
-        return self.place.get_by_label(name, exact=True).and_(field)
-
-    def said(self, text: str) -> Locator:
-        """What can be seen and says *text*."""
-        return self.place.get_by_text(text).locator("visible=true").first
 
     def part(self, title: str) -> FrameLocator:
         """The inside of a frame of the preview: a frame in a frame."""
@@ -97,19 +83,6 @@ class Composer:
 def composer(notebook: Notebook) -> Composer:
     """The panel on the report, with a sink, a profile, tables and a figure in the notebook."""
     return Composer(notebook)
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    return install(tmp_path_factory.mktemp("axe"))
-
-
-@pytest.fixture
-def light_again(notebook: Notebook) -> Iterator[None]:
-    """The light theme after the test."""
-    yield
-    notebook.command("apputils:change-theme", theme="JupyterLab Light")
 
 
 def test_from_a_frame_and_a_figure_to_the_sink(composer):
@@ -208,29 +181,20 @@ def test_keyboard_alone_suffices(composer):
     composer.field("Template").focus()
     keys.type("alert")
     expect(composer.mail.get_by_role("heading", name="Disk of db-1")).to_be_visible()
-    _tab_to(composer, composer.field("title *"))
+    composer.tab_to(composer.field("title *"))
     keys.press("Control+a")
     keys.type("By hand")
     expect(composer.mail.get_by_role("heading", name="By hand")).to_be_visible()
-    _tab_to(composer, composer.field("To"))
+    composer.tab_to(composer.field("To"))
     keys.type("carla@example.org")
-    _tab_to(composer, composer.button("Send"))
+    composer.tab_to(composer.button("Send"))
     keys.press("Enter")
     expect(composer.said("Accepted by 127.0.0.1")).to_be_visible()
 
 
-def _tab_to(composer: Composer, wanted: Locator) -> None:
-    """Press Tab until *wanted* has the focus, as often as there are places to stop."""
-    for _ in range(40):
-        if wanted.evaluate("node => node === document.activeElement"):
-            return
-        composer.page.keyboard.press("Tab")
-    raise AssertionError("it cannot be reached by Tab")
-
-
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 @pytest.mark.parametrize("wide", [1280, 700])
-def test_axe_finds_nothing_serious(composer, axe, light_again, theme, wide):
+def test_axe_finds_nothing_serious(composer, axe, dark, theme, wide):
     """Names, roles and contrast, with a mistake, with a typed template, and after a sending."""
     composer.page.set_viewport_size({"width": wide, "height": 1000})
     composer.notebook.command("apputils:change-theme", theme=theme)

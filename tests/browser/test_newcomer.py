@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from deliver.servers import authority
 from jupyter import Notebook
-from playwright.sync_api import Locator, expect
+from place import Place
+from playwright.sync_api import expect
 from real import tokens
 from real.everything import Servers, all_servers
 from real.programs import wait_for
@@ -24,33 +25,26 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
-class Newcomer:
+class Newcomer(Place):
     """What a person does in the app: presses what can be seen, types into what has a name."""
 
     def __init__(self, notebook: Notebook, name: str) -> None:
-        self.page = notebook.page
         setup = (
             'import smtp_lab as lab\nsink = lab.Sink(":temporary:").start()\n'
             f'book = lab.ProfileBook.open("{name}.toml")'
         )
         cells = [setup, "lab.app(book, sink=sink)"]
         notebook.write(*cells, name=f"{name}.ipynb")
-        self.place = notebook.output(1)
+        super().__init__(notebook, 1)
         expect(self.place.get_by_role("tab", name="Profiles")).to_be_visible(timeout=30_000)
 
     def press(self, name: str) -> None:
         """Press the button called *name* in the panel in sight."""
-        button = self.place.get_by_role("button", name=name, exact=True)
-        button.locator("visible=true").first.click()
+        self.button(name).first.click()
 
     def go_to(self, tab: str) -> None:
         """Choose a tab."""
         self.place.get_by_role("tab", name=tab).first.click()
-
-    def field(self, name: str) -> Locator:
-        """The field called *name* in the panel in sight."""
-        seen = self.page.locator("input:visible, select:visible, textarea:visible")
-        return self.place.get_by_label(name, exact=True).and_(seen)
 
     def type(self, name: str, text: str) -> None:
         """Type *text* into the field called *name*."""
@@ -63,8 +57,7 @@ class Newcomer:
 
     def reads(self, text: str) -> None:
         """See *text* somewhere in the panel in sight."""
-        said = self.place.get_by_text(text).locator("visible=true").first
-        expect(said).to_be_visible(timeout=30_000)
+        expect(self.said(text)).to_be_visible(timeout=30_000)
 
     def test_again(self) -> None:
         """Save, and send the test mail once more."""
@@ -99,7 +92,7 @@ def finds_it_on_the_sink(newcomer: Newcomer) -> None:
     newcomer.press("Send test")
     newcomer.reads("Accepted by 127.0.0.1")
     newcomer.go_to("Inbox")
-    row = newcomer.place.get_by_text(BOB).locator("visible=true").first
+    row = newcomer.said(BOB)
     expect(row).to_be_visible(timeout=30_000)
     row.click()
     page = newcomer.place.frame_locator("iframe:visible").first.frame_locator("iframe").first

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from accessible import violations
 from jupyter import Notebook
+from place import Place
 from playwright.sync_api import Locator, expect
 
 import smtp_lab as lab
@@ -27,26 +28,16 @@ book.contacts = [lab.Contact(address="carla@example.org")]
 """
 
 
-class Panels:
+class Panels(Place):
     """An app in the second cell of a notebook, with a book of its own."""
 
     def __init__(self, notebook: Notebook, show: str = "lab.app(book)", more: str = "") -> None:
         number = next(_NUMBERS)
-        self.notebook, self.page = notebook, notebook.page
         self.book = notebook.root / f"book{number}.toml"
         cells = [SETUP.format(book=self.book.name), show, *([more] if more else [])]
         notebook.write(*cells, name=f"panels{number}.ipynb")
-        self.place = notebook.output(1)
+        super().__init__(notebook, 1)
         expect(self.place.locator(".smtp-lab-panel").first).to_be_attached(timeout=20_000)
-
-    def button(self, name: str) -> Locator:
-        """The button called exactly *name* that can be seen."""
-        return self.place.get_by_role("button", name=name, exact=True).locator("visible=true")
-
-    def field(self, name: str) -> Locator:
-        """The field called exactly *name* that can be seen."""
-        field = self.page.locator("input:visible, select:visible, textarea:visible")
-        return self.place.get_by_label(name, exact=True).and_(field)
 
     def tab(self, name: str) -> Locator:
         """The tab whose title begins with *name*."""
@@ -55,10 +46,6 @@ class Panels:
     def card(self, name: str) -> Locator:
         """The card of the profile called *name*."""
         return self.place.locator(f".smtp-lab-cards [data-name='{name}']")
-
-    def said(self, text: str) -> Locator:
-        """What the panel in sight says."""
-        return self.place.get_by_text(text).locator("visible=true").first
 
 
 @pytest.fixture
@@ -228,31 +215,22 @@ def test_keyboard_alone_suffices(panels):
     keys.press("Enter")
     expect(panels.button("Send test")).to_be_visible()
     panels.tab("Send test").focus()
-    _tab_to(panels, panels.field("Send test to"))
+    panels.tab_to(panels.field("Send test to"))
     keys.type("carla@example.org")
-    _tab_to(panels, panels.button("Send test"))
+    panels.tab_to(panels.button("Send test"))
     keys.press("Space")
     expect(panels.said("was refused")).to_be_visible()
-    _tab_to(panels, panels.button("Go to the field Password"))
+    panels.tab_to(panels.button("Go to the field Password"))
     keys.press("Enter")
     expect(panels.field("Password")).to_be_focused()
     keys.type("open sesame")
-    _tab_to(panels, panels.button("Save"))
+    panels.tab_to(panels.button("Save"))
     keys.press("Enter")
     expect(panels.said("Saved as wrong")).to_be_visible()
     panels.tab("Profile form").focus()
     keys.press("ArrowLeft")
     keys.press("Enter")
     expect(panels.place.get_by_role("listbox")).to_be_visible()
-
-
-def _tab_to(panels: Panels, wanted: Locator) -> None:
-    """Press Tab until *wanted* has the focus, as often as there are places to stop."""
-    for _ in range(40):
-        if wanted.evaluate("node => node === document.activeElement"):
-            return
-        panels.page.keyboard.press("Tab")
-    raise AssertionError("it cannot be reached by Tab")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

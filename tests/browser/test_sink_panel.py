@@ -10,8 +10,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from accessible import install, violations
+from accessible import violations
 from jupyter import Notebook
+from place import Place
 from playwright.sync_api import Locator, expect
 
 pytestmark = pytest.mark.browser
@@ -29,30 +30,16 @@ FIND = "s = panel.desk.sink; print(*([s.port, s.plain_port, s.ca_file] if s else
 END = "ended = 'ended' in globals() and (panel.desk.sink.stop(), panel.close())"
 
 
-class SinkTab:
+class SinkTab(Place):
     """A panel on the sink in the first cell of a notebook."""
 
     def __init__(self, notebook: Notebook, show: str = "lab.SinkPanel(book=book)") -> None:
         number = next(_NUMBERS)
-        self.notebook, self.page = notebook, notebook.page
         book = notebook.root / f"sinkbook{number}.toml"
         cell = SETUP.format(book=book.name, show=show)
         notebook.write(cell, FIND, END, name=f"sink{number}.ipynb")
-        self.place = notebook.output(0)
+        super().__init__(notebook, 0)
         expect(self.place.locator(".smtp-lab-panel").first).to_be_attached(timeout=PATIENCE)
-
-    def button(self, name: str) -> Locator:
-        """The button called exactly *name* that can be seen."""
-        return self.place.get_by_role("button", name=name, exact=True).locator("visible=true")
-
-    def field(self, name: str) -> Locator:
-        """The field called exactly *name* that can be seen."""
-        field = self.page.locator("input:visible, select:visible, textarea:visible")
-        return self.place.get_by_label(name, exact=True).and_(field)
-
-    def said(self, text: str) -> Locator:
-        """What the panel shows."""
-        return self.place.get_by_text(text).locator("visible=true").first
 
     def rows(self) -> Locator:
         """The sessions in the table."""
@@ -83,12 +70,6 @@ def tab(notebook: Notebook):
     tab = SinkTab(notebook)
     yield tab
     tab.finish()
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core."""
-    return install(tmp_path_factory.mktemp("axe"))
 
 
 def _send(port: int, ca_file: str, user: str, password: str) -> None:
@@ -152,7 +133,7 @@ def test_keyboard_alone_suffices(tab):
     """Start, the newest session, its dialogue and Stop, without a mouse."""
     keys = tab.page.keyboard
     tab.field("Archive").select_option("temporary: gone with the sink")
-    _tab_to(tab, tab.button("Start sink"), back=True)
+    tab.tab_to(tab.button("Start sink"), back=True, most=60)
     keys.press("Enter")
     expect(tab.said("The sink is running.")).to_be_visible(timeout=PATIENCE)
     _port, plain, _ca = tab.where()
@@ -162,23 +143,14 @@ def test_keyboard_alone_suffices(tab):
     expect(tab.rows()).to_have_count(2, timeout=PATIENCE)
     expect(tab.rows().first).to_contain_text("left without mail", timeout=PATIENCE)
     tab.button("Stop sink").focus()
-    _tab_to(tab, tab.rows().first)
+    tab.tab_to(tab.rows().first, most=60)
     keys.press("ArrowDown")
     expect(tab.rows().nth(1)).to_have_attribute("aria-selected", "true")
     expect(tab.said("EHLO one.example.com")).to_be_visible(timeout=PATIENCE)
     expect(tab.rows().nth(1)).to_be_focused()
-    _tab_to(tab, tab.button("Stop sink"), back=True)
+    tab.tab_to(tab.button("Stop sink"), back=True, most=60)
     keys.press("Space")
     expect(tab.said("The sink is stopped.")).to_be_visible(timeout=PATIENCE)
-
-
-def _tab_to(tab: SinkTab, wanted: Locator, *, back: bool = False) -> None:
-    """Press Tab until *wanted* has the focus, as often as there are places to stop."""
-    for _ in range(60):
-        if wanted.evaluate("node => node === document.activeElement"):
-            return
-        tab.page.keyboard.press("Shift+Tab" if back else "Tab")
-    raise AssertionError("it cannot be reached by Tab")
 
 
 def test_a_profile_and_settings_for_others(notebook):
