@@ -52,7 +52,6 @@ class Archive(Reader):
         lock_timeout: Seconds to wait for another program that has locked it.
 
     Attributes:
-        synchronous: See above.
         swift: Whether it is a file on this machine: `add` takes no time worth mentioning then, but
             for the disk.
 
@@ -79,7 +78,7 @@ class Archive(Reader):
         if isinstance(lock_timeout, bool) or not 0 <= lock_timeout <= 3600:
             problem = f"{lock_timeout!r} is not between 0 and 3600"
             raise InputError.of("lock_timeout", problem, "give seconds to wait")
-        self._create, self.synchronous = create, synchronous
+        self._create = create
         self._lock, self._gate = threading.Lock(), Gate()
         self._file = file_of(self.url)
         if self._file and create:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from smtp_lab.compose.html import inline_css
 from smtp_lab.errors import InputError
 
-__all__ = ("styled_data", "styled_html")
+__all__ = ("styled_html",)
 
 _MOST_ROWS = 1_000  # of a table that is not cut
 _IDS = re.compile(r' id="(?:T_)?styled[^"]*"')
@@ -26,35 +26,25 @@ def styled_html(table: Any) -> Markup | None:
     Raises:
         InputError: It cannot be drawn.
     """
-    rows = len(styled_data(table)) if hasattr(styled_data(table), "__len__") else 0
     kind = f"{type(table).__module__}.{type(table).__name__}"
+    styler = kind == "pandas.io.formats.style.Styler"
+    if not styler and not (kind.startswith("great_tables.") and hasattr(table, "as_raw_html")):
+        return None
+    _check_rows(table.data if styler else getattr(table, "_tbl_data", ()))
     try:
-        if kind == "pandas.io.formats.style.Styler":
-            _check_rows(rows)
+        if styler:
             return _fragment(_escaping(table).to_html(table_uuid="styled"))
-        if kind.startswith("great_tables.") and hasattr(table, "as_raw_html"):
-            _check_rows(rows)
-            return _fragment(table.with_id("styled").as_raw_html(inline_css=False))
+        return _fragment(table.with_id("styled").as_raw_html(inline_css=False))
     except (ImportError, ValueError, TypeError, KeyError, AttributeError) as error:
         problem = f"cannot be drawn ({type(error).__name__}: {error})"
         raise InputError.of("table", problem, "look at it in the notebook first") from None
-    return None
 
 
-def _check_rows(rows: int) -> None:
+def _check_rows(data: Any) -> None:
+    rows = len(data) if hasattr(data, "__len__") else 0
     if rows > _MOST_ROWS:
         fix = "style its head, or give the DataFrame, which is cut"
         raise InputError.of("table", f"is styled and has {rows:,} rows", fix)
-
-
-def styled_data(table: Any) -> Any:
-    """The DataFrame behind a styled table; any other *table* as it is."""
-    if type(table).__name__ == "Styler":
-        return table.data
-    if type(table).__module__.startswith("great_tables."):
-        data = getattr(table, "_tbl_data", table)
-        return data.to_pandas() if hasattr(data, "to_pandas") else data
-    return table
 
 
 def _escaping(styler: Any) -> Any:

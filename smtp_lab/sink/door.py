@@ -13,10 +13,13 @@ from smtp_lab.sink.guests import Guests
 from smtp_lab.sink.limits import Limits
 from smtp_lab.sink.together import Together
 
-__all__ = ("DOORS", "MECHANISMS", "OFFERS", "Door")
+__all__ = ("DOORS", "MECHANISMS", "OFFERS", "PORTS", "Door")
 
 DOORS = ("starttls", "implicit", "plain")
 """The names of a sink's doors."""
+
+PORTS = {"starttls": "port", "implicit": "tls_port", "plain": "plain_port"}
+"""What the port of each door is called, in the settings of a sink and in the sink itself."""
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 """The SASL mechanisms a door can offer, in the order in which it does."""

@@ -15,7 +15,7 @@ from smtp_lab.archive.retention import THROW_AWAY
 from smtp_lab.config.secrets import Secret
 from smtp_lab.errors import InputError
 from smtp_lab.sink.credentials import Credentials, Login
-from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS
+from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS, PORTS
 from smtp_lab.sink.exposure import address, generated, is_local, on_hub
 from smtp_lab.sink.limits import Limits
 from smtp_lab.sink.rules import Rule, checked
@@ -120,7 +120,7 @@ class Settings(NamedTuple):
     @property
     def ports(self) -> dict[str, int]:
         """The ports that were asked for, by their names, in the order of `DOORS`."""
-        return {name: getattr(self, name) for name in ("port", "tls_port", "plain_port")}
+        return {name: getattr(self, name) for name in PORTS.values()}
 
     @property
     def users_or_judge(self) -> Mapping[str, str | Secret] | Callable[[Login], bool] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from smtp_lab.config.paths import tilde
 from smtp_lab.errors import SinkError
+from smtp_lab.sink.door import PORTS
 from smtp_lab.sink.exposure import client_host
 from smtp_lab.sink.ports import HOST
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ("connection", "port_of")
 
-_PORTS = {"starttls": "port", "implicit": "tls_port", "plain": "plain_port"}
-
 
 def port_of(server: Running, door: str) -> int:
     """The port of *door*.
@@ -25,7 +24,7 @@ def port_of(server: Running, door: str) -> int:
     Raises:
         SinkError: That door is not open.
     """
-    port: int = getattr(server, _PORTS[door])
+    port: int = getattr(server, PORTS[door])
     if not port:
         opened = " and ".join(server.settings.doors)
         raise SinkError(f"The sink's door {door} is not open; {opened} is: give doors= to change.")

@@ -87,12 +87,7 @@ class AttachmentsBox(w.VBox):
             for name, value in notebook.offered().items()
             if notebook.kind_of(value) in _ENDINGS
         }
-        before = self.source.value
-        options = [(_("a path"), _FILE)]
-        options += [(notebook.labelled(name, value), name) for name, value in there.items()]
-        if list(self.source.options) != options:
-            self.source.options = options
-            self.source.value = before if before in there else _FILE
+        notebook.offer(self.source, there, (_("a path"), _FILE))
         self._fit()
 
     def add(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import ipywidgets as w
 
-from smtp_lab.widgets.panel import button
+from smtp_lab.widgets.panel import button, unfold
 
 __all__ = ("Fold",)
 
@@ -35,5 +35,4 @@ class Fold(w.VBox):
 
     def unfold(self, shown: bool) -> None:
         """Show it, or put it away."""
-        self.box.layout.display = "" if shown else "none"
-        (self.button.add_class if shown else self.button.remove_class)("smtp-lab-open")
+        unfold(self.button, [self.box], shown=shown)

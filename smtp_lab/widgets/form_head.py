@@ -11,7 +11,7 @@ from smtp_lab.errors import InputError
 from smtp_lab.language import told
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.drafts import Drafts
-from smtp_lab.widgets.panel import button
+from smtp_lab.widgets.panel import button, unfold
 from smtp_lab.widgets.provider_picker import ProviderPicker
 from smtp_lab.widgets.rows import LAYOUT, STYLE
 from smtp_lab.widgets.words import _
@@ -45,8 +45,7 @@ class FormHead(w.VBox):
 
     def unfold(self, shown: bool) -> None:  # the only thing it is told
         """Show or hide the settings by provider."""
-        self.picker_box.layout.display = "" if shown else "none"
-        (self.open_button.add_class if shown else self.open_button.remove_class)("smtp-lab-open")
+        unfold(self.open_button, [self.picker_box], shown=shown)
 
     def show(self, drafts: Drafts) -> None:
         """Show which profile is at hand."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 
 from smtp_lab.config.paths import tilde
+from smtp_lab.inbox import Inbox
 from smtp_lab.language import told
 from smtp_lab.releasing import release
 from smtp_lab.widgets.drawers import Drawer, choice
@@ -84,29 +85,27 @@ class InboxActions(w.VBox):
 
     def add_tag(self) -> None:
         """Give the tag that is typed to the chosen messages."""
-        panel, tag, numbers = self._panel, self.tag.value.strip(), self._panel.chosen[:]
-
-        def said(count: int) -> str:
-            return n_("Tagged {n} message.", "Tagged {n} messages.", count)
-
-        if self._tag_is_typed(tag):
-            self._change(lambda: panel.inbox.tag(numbers, tag), said)
+        self._with_tag(
+            Inbox.tag,
+            lambda count: n_("Tagged {n} message.", "Tagged {n} messages.", count),
+        )
 
     def remove_tag(self) -> None:
         """Take the tag that is typed from the chosen messages."""
-        panel, tag, numbers = self._panel, self.tag.value.strip(), self._panel.chosen[:]
+        self._with_tag(
+            Inbox.untag,
+            lambda count: n_("Took it from {n} message.", "Took it from {n} messages.", count),
+        )
 
-        def said(count: int) -> str:
-            return n_("Took it from {n} message.", "Took it from {n} messages.", count)
-
-        if self._tag_is_typed(tag):
-            self._change(lambda: panel.inbox.untag(numbers, tag), said)
-
-    def _tag_is_typed(self, tag: str) -> bool:
-        if not tag:
+    def _with_tag(
+        self, act: Callable[[Inbox, list[int], str], int], said: Callable[[int], str]
+    ) -> None:
+        tag, numbers = self.tag.value.strip(), self._panel.chosen[:]
+        if tag:
+            self._change(lambda: act(self._panel.inbox, numbers, tag), said)
+        else:
             self._panel.say(_("Type a tag first."), wrong=True)
             self._panel.manners.point_at("smtp-lab-tag")
-        return bool(tag)
 
     # --- looking ------------------------------------------------------------------------------
 

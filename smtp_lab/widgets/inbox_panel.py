@@ -17,7 +17,7 @@ from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.inbox_actions import InboxActions
 from smtp_lab.widgets.mail_list import Counts, MailList
 from smtp_lab.widgets.mail_view import MailView
-from smtp_lab.widgets.panel import Panel, button
+from smtp_lab.widgets.panel import Panel, button, unfold
 from smtp_lab.widgets.rows import Note
 from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.search_help import search_help
@@ -202,10 +202,7 @@ class InboxPanel(Panel):
             self.tell_error(error)
 
     def _toggle_help(self) -> None:
-        shown = self.help.layout.display == "none"
-        self.help.layout.display = "" if shown else "none"
-        mark = self.help_button.add_class if shown else self.help_button.remove_class
-        mark("smtp-lab-open")
+        unfold(self.help_button, [self.help], shown=self.help.layout.display == "none")
 
     # --- showing ------------------------------------------------------------------------------
 

@@ -72,13 +72,7 @@ class MergeBox(w.VBox):
 
     def look(self) -> None:
         """Look again for DataFrames in the notebook."""
-        there = notebook.frames()
-        before = self.frame.value
-        options = [(_("no table"), _NONE)]
-        options += [(notebook.labelled(name, value), name) for name, value in there.items()]
-        if list(self.frame.options) != options:
-            self.frame.options = options
-            self.frame.value = before if before in there else _NONE
+        notebook.offer(self.frame, notebook.frames(), (_("no table"), _NONE))
         self._picked()
 
     @property

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+import ipywidgets as w
+
 from smtp_lab.compose.content import image_type, is_figure
 
-__all__ = ("frames", "labelled", "name_of", "offered", "variables")
+__all__ = ("frames", "labelled", "name_of", "offer", "offered", "variables")
 
 _OWN = frozenset(("In", "Out", "exit", "quit", "get_ipython"))  # IPython's
 _STYLED = ("pandas.io.formats.style", "great_tables.")
@@ -64,6 +66,21 @@ def labelled(name: str, value: Any) -> str:
         size = (len(value),)
     much = f" {' x '.join(f'{n:,}' for n in size)}" if size else ""
     return f"{name} ({type(value).__name__}{much})"
+
+
+def offer(field: w.Dropdown, there: Mapping[str, Any], instead: tuple[str, str]) -> None:
+    """Offer the variables *there*; one that was chosen stays chosen as long as it is there.
+
+    Args:
+        field: To choose in.
+        there: Variables by name.
+        instead: What else there is to choose: its label and its value.
+    """
+    before = field.value
+    options = [instead, *((labelled(name, value), name) for name, value in there.items())]
+    if list(field.options) != options:
+        field.options = options
+        field.value = before if before in there else instead[1]
 
 
 def name_of(value: Any) -> str:

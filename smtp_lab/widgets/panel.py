@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from smtp_lab.widgets.text_view import TextView
 from smtp_lab.widgets.words import _
 from smtp_lab.widgets.work import Work
 
-__all__ = ("Panel", "button")
+__all__ = ("Panel", "button", "unfold")
 
 
 def button(
@@ -29,6 +29,13 @@ def button(
     if mark:
         made.add_class(mark)
     return made
+
+
+def unfold(opener: w.Button, parts: Iterable[w.Widget], *, shown: bool) -> None:
+    """Show *parts*, which *opener* shows and puts away, or put them away."""
+    for part in parts:
+        part.layout.display = "" if shown else "none"
+    (opener.add_class if shown else opener.remove_class)("smtp-lab-open")
 
 
 class Panel(w.VBox):
@@ -131,9 +138,8 @@ class Panel(w.VBox):
 
     def _toggle_code(self) -> None:
         shown = self.code_view.layout.display == "none"
-        self.code_view.layout.display = "" if shown else "none"
+        unfold(self.code_button, [self.code_view], shown=shown)
         self.code_button.description = _("Hide the code") if shown else _("Show as code")
-        (self.code_button.add_class if shown else self.code_button.remove_class)("smtp-lab-open")
         self.show_code()
 
     # --- other people's changes ---------------------------------------------------------------

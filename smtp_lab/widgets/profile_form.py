@@ -21,7 +21,7 @@ from smtp_lab.widgets.form_buttons import FormButtons
 from smtp_lab.widgets.form_head import FormHead, advice_list
 from smtp_lab.widgets.login_box import LoginBox
 from smtp_lab.widgets.outcome_view import OutcomeView
-from smtp_lab.widgets.panel import Panel, button
+from smtp_lab.widgets.panel import Panel, button, unfold
 from smtp_lab.widgets.provider_picker import ProviderPicker
 from smtp_lab.widgets.recipient import Recipient
 from smtp_lab.widgets.rows import Note, Row
@@ -227,9 +227,7 @@ class ProfileForm(Panel):
         """Show or hide the settings that few people need."""
         self._more = shown
         self.more_button.description = _("Fewer settings") if shown else _("More settings")
-        (self.more_button.add_class if shown else self.more_button.remove_class)("smtp-lab-open")
-        for group in _FOLDED:
-            self.groups[group].layout.display = "" if shown else "none"
+        unfold(self.more_button, [self.groups[group] for group in _FOLDED], shown=shown)
 
     def code(self) -> str:
         """The lines that build, save and test the profile."""

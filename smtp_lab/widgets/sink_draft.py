@@ -17,15 +17,12 @@ from smtp_lab.config.hiding import hiding
 from smtp_lab.config.paths import data_dir, tilde
 from smtp_lab.errors import ArchiveError, InputError, Problem
 from smtp_lab.sink import Limits, Sink
-from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS
+from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS, PORTS
 from smtp_lab.sink.exposure import generated, on_hub
 from smtp_lab.sink.ports import HOST
 from smtp_lab.widgets import as_code
 
-__all__ = ("PORTS", "DoorDraft", "SinkDraft")
-
-PORTS = {"starttls": "port", "implicit": "tls_port", "plain": "plain_port"}
-"""What the port of each door is called."""
+__all__ = ("DoorDraft", "SinkDraft")
 
 _OTHERS = ("host", "synchronous", "lock_timeout", "rules", "process")
 _TEMPORARY = ":temporary:"

@@ -10,12 +10,12 @@ import ipywidgets as w
 
 from smtp_lab.archive.retention import THROW_AWAY
 from smtp_lab.config.paths import data_dir, tilde
-from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS
+from smtp_lab.sink.door import DOORS, MECHANISMS, OFFERS, PORTS
 from smtp_lab.sink.exposure import on_hub
 from smtp_lab.widgets.drawers import choice
 from smtp_lab.widgets.rows import Note, text_field
 from smtp_lab.widgets.secret_box import SecretBox
-from smtp_lab.widgets.sink_draft import PORTS, DoorDraft, SinkDraft, named
+from smtp_lab.widgets.sink_draft import DoorDraft, SinkDraft, named
 from smtp_lab.widgets.sink_users import SinkUsers
 from smtp_lab.widgets.words import N_, _
 

@@ -16,14 +16,14 @@ from smtp_lab.config import ProfileBook
 from smtp_lab.errors import InputError, PortInUseError, SmtpLabError
 from smtp_lab.inbox.visits import counted
 from smtp_lab.sink import Sink
-from smtp_lab.sink.door import DOORS
+from smtp_lab.sink.door import DOORS, PORTS
 from smtp_lab.sink.exposure import is_local
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.fold import Fold
 from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.said import told_by_field
 from smtp_lab.widgets.sessions_table import Sessions
-from smtp_lab.widgets.sink_draft import PORTS, SinkDraft
+from smtp_lab.widgets.sink_draft import SinkDraft
 from smtp_lab.widgets.sink_form import DOOR_NAMES, SinkForm
 from smtp_lab.widgets.sink_way_in import SinkWayIn
 from smtp_lab.widgets.words import N_, _

@@ -10,12 +10,11 @@ from smtp_lab.config.paths import expanded, tilde
 from smtp_lab.show import facts_table
 from smtp_lab.sink import Sink
 from smtp_lab.sink.clients import CLIENTS, settings_for
-from smtp_lab.sink.door import DOORS
+from smtp_lab.sink.door import DOORS, PORTS
 from smtp_lab.sink.exposure import client_host
 from smtp_lab.widgets.drawers import choice
 from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.rows import Note, text_field
-from smtp_lab.widgets.sink_draft import PORTS
 from smtp_lab.widgets.sink_form import DOOR_NAMES
 from smtp_lab.widgets.text_view import TextView
 from smtp_lab.widgets.words import _
