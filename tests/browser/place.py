@@ -22,6 +22,10 @@ class Place:
         """The button called exactly *name* that can be seen."""
         return self.place.get_by_role("button", name=name, exact=True).locator("visible=true")
 
+    def answer(self, name: str) -> Locator:
+        """The button called exactly *name* of the question that is asked, not of the row above it."""
+        return self.place.locator(".smtp-lab-answers").get_by_role("button", name=name, exact=True)
+
     def field(self, name: str) -> Locator:
         """The field called exactly *name* that can be seen."""
         field = self.page.locator("input:visible, select:visible, textarea:visible")
