@@ -10,6 +10,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # One stamp for each set of packages, renewed when what it was made from changes.
 NEEDS  := pyproject.toml constraints.txt
+# A process of pytest for each processor, each with files of its own; empty for one after the other.
+AT_ONCE ?= --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help lab demo test lint types notebooks outputs benchmarks clean
@@ -49,8 +51,8 @@ demo: $(VENV)/.core
 
 # The browser has a run of its own: its driver keeps an event loop in the main thread.
 test: lint types
-	$(BIN)/pytest --ignore tests/browser
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest $(AT_ONCE) --ignore tests/browser
+	$(BIN)/pytest $(AT_ONCE) tests/browser
 	$(MAKE) notebooks
 
 lint: $(VENV)/.dev

@@ -33,9 +33,7 @@ def _own_world(tmp_path: Path, lab_data: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     yield
     KERNEL.clear()
-    # A test that saves much is no reason to throttle the next one.
-    (lab_data / "throttle.sqlite3").unlink(missing_ok=True)
-    # What earlier tests sent must not slow the next one down.
+    # What earlier tests saved or sent must not slow the next one down.
     (lab_data / "throttle.sqlite3").unlink(missing_ok=True)
 
 

@@ -240,7 +240,7 @@ class TestFields:
         kind = kind_for(value)
         assert read(kind, "v", written(kind, value)) == value
 
-    @pytest.mark.parametrize("value", [TABLE, b"x", object(), [object()], [TABLE]], ids=repr)
+    @pytest.mark.parametrize("value", [TABLE, b"x", object(), [object()], [TABLE]])
     def test_the_rest_cannot_be_typed(self, value):
         """It is taken from the notebook."""
         assert kind_for(value) == "object"
