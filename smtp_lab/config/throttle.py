@@ -82,5 +82,8 @@ class Throttle:
 
     def _open(self) -> sqlite3.Connection:
         private_dir(self.path.parent)
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # One that is there is not opened: to close it would end the locks of this process's other
+        # connections to it (POSIX; "How To Corrupt An SQLite Database File", section 2.2).
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return sqlite3.connect(self.path, timeout=5, isolation_level=None)

@@ -378,6 +378,27 @@ class TestSharing:
         assert found == sorted(f"{name} {n}" for name in ("one", "two") for n in range(60))
         archive.close()
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="locks end with any handle on POSIX only")
+    def test_opened_twice_it_keeps_its_locks(self, tmp_path):
+        """Another program that looks in does not take the log from under who has it open.
+
+        SQLite removes its log with the last connection, which it knows by the locks; they end when
+        this process closes the file anywhere.
+        """
+        first = Archive(tmp_path / "mail.sqlite3")
+        second = Archive(tmp_path / "mail.sqlite3")
+        assert len(first.messages()) == 0
+        code = f"from smtp_lab.archive import Archive; Archive({str(first.name)!r}).close()"
+        for number in (1, 2):
+            subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+            assert (tmp_path / "mail.sqlite3-wal").exists()
+            third = Archive(tmp_path / "mail.sqlite3")
+            third.add([a_message(b"%d" % number)])
+            third.close()
+            assert len(first.messages()) == len(second.messages()) == number
+        first.close()
+        second.close()
+
     def test_threads_may_write_and_read_at_once(self, archive):
         """One archive is used by many threads, and each sees what is there."""
         threads = [
