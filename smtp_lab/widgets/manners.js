@@ -47,6 +47,22 @@ function render({ model, el }) {
     } else if (tries) requestAnimationFrame(() => point(tries - 1, from));
   };
 
+  // ipywidgets sends the second change of a widget when the kernel is done with the first (`sync` in
+  // its widget.ts), but a click at once: it would find in the kernel what was typed or chosen before.
+  let models = [];
+  const gather = async () => {
+    models = await Promise.all(Object.values(model.widget_manager?._models ?? {}));
+  };
+  const sendRest = () => {
+    for (const one of models) {
+      const rest = one._msg_buffer;
+      if (!rest) continue;
+      one._msg_buffer = null;
+      const id = one.send_sync_message(rest, one._msg_buffer_callbacks ?? {});
+      one.rememberLastUpdateFor?.(id);
+    }
+  };
+
   const begin = () => {
     root = el.closest(".smtp-lab-panel");
     if (!root) {
@@ -60,6 +76,9 @@ function render({ model, el }) {
     root.addEventListener("keydown", (event) => {
       if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
     });
+    root.addEventListener("focusin", gather);
+    root.addEventListener("click", sendRest, true);
+    root.addEventListener("keydown", (event) => event.key === "Enter" && sendRest(), true);
     tidy();
     watcher = new MutationObserver(() => {
       cancelAnimationFrame(count);

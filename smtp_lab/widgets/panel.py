@@ -12,6 +12,7 @@ from smtp_lab.config.paths import tilde
 from smtp_lab.errors import ConfigFileError, InputError, SmtpLabError
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.manners import Manners
+from smtp_lab.widgets.ordering import in_order
 from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.text_view import TextView
 from smtp_lab.widgets.words import _
@@ -78,6 +79,7 @@ class Panel(w.VBox):
         self.code_view.layout.display = "none"
         super().__init__([self.manners, self._stale, *body, self.code_button, self.code_view])
         self.add_class("smtp-lab-panel")
+        in_order(self)
         desk.on("stale", self._show_stale)
         if self.needs_book:
             desk.watch()

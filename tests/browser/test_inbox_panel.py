@@ -238,6 +238,21 @@ def test_keyboard_alone_suffices(inbox):
     expect(inbox.grid).to_be_focused()
 
 
+def test_what_was_typed_while_a_cell_runs_is_there_before_the_click(inbox):
+    """ipywidgets keeps the second letter back until the kernel has seen the first; a click is not."""
+    inbox.row("Weekly report").click()
+    expect(inbox.row("Weekly report")).to_have_attribute("aria-selected", "true")
+    cell = inbox.page.locator(".jp-CodeCell").nth(3).locator(".cm-content")
+    cell.fill("import time; time.sleep(3)")
+    cell.press("Control+Enter")
+    inbox.row("Your code").click()
+    inbox.place.get_by_placeholder("a tag").press_sequentially("seen", delay=30)
+    inbox.button("Add tag").click()
+    expect(inbox.said("Tagged 1 message.")).to_be_visible()
+    expect(inbox.row("Your code")).to_contain_text("seen")
+    expect(inbox.row("Weekly report")).not_to_contain_text("seen")
+
+
 def test_two_messages_are_compared(inbox):
     """The second is chosen with Ctrl; what differs is shown."""
     inbox.row("Weekly report").click()

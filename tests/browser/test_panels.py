@@ -153,6 +153,24 @@ def test_a_click_while_a_cell_runs_is_not_lost(notebook):
     expect(panels.said("Accepted by 127.0.0.1")).to_be_visible(timeout=20_000)
 
 
+def test_a_click_does_not_overtake_what_was_typed(notebook):
+    """ipywidgets keeps the second letter back until the kernel has dealt with the first."""
+    slow = """
+import time, ipywidgets
+for field in ipywidgets.Widget.widgets.values():
+    if getattr(field, "description", "") == "Sender":
+        field.observe(lambda change: time.sleep(1), "value")
+"""
+    panels = Panels(notebook, more=slow)
+    panels.card("wrong").click()
+    panels.button("Edit").click()
+    panels.field("Sender").press("Control+A")
+    panels.field("Sender").press_sequentially("carla@example.org")
+    panels.button("Save").click()
+    expect(panels.said("Saved as wrong")).to_be_visible()
+    assert str(lab.ProfileBook.open(panels.book)["wrong"].sender) == "carla@example.org"
+
+
 def test_what_is_wrong_is_said_while_one_types(panels):
     """The note below the field follows each key, and the fields below do not move."""
     panels.tab("Profile form").click()
