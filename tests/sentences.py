@@ -34,6 +34,7 @@ PLACES = {
 # What is called with a sentence that some other function says, by room and name.
 HANDED_ON = {
     "check_text": (2,),
+    "_check_many": (2,),
     "check_kind": (3,),
     "_bad": (0, 1),
     "_wrong": (1, 2),

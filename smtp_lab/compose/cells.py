@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from numbers import Integral, Real
 from string import Formatter
 from typing import TYPE_CHECKING, Any
@@ -16,20 +17,33 @@ from smtp_lab.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ("Format", "column_texts", "heading", "is_number", "one_line")
+__all__ = (
+    "Format",
+    "as_meant",
+    "check_formats",
+    "column_texts",
+    "heading",
+    "is_number",
+    "one_line",
+)
 
 Format = str | Callable[[Any], Any]
 """A format specification such as ``.1f`` or ``%d %b``, a text with one field such as
 ``"{:,.0f} €"``, or a function that gives the text of a cell."""
 
-# Digits of these are a name, not an amount: 2024 is no 2,024.
+# Digits of these are a name, not an amount: 2024 is no 2,024. German puts words together.
 _NAMES = re.compile(
-    r"(?:^|[\W_]|(?<=[a-z]))"
-    r"(?:years?|id|no|nr|number|code|zip|postcode|plz|jahre?|nummer|fy)\W*$|年$|年度$|番号$",
+    r"(?:^|[\W_]|(?-i:(?<=[a-z])(?=[A-Z])))"
+    r"(?:years?|yr|id|no|nr|number|code|zip|postcode|plz|fy)\W*$"
+    r"|(?:jahre?|nummer|nr|plz|code)\W*$|年$|年度$|番号$",
     re.IGNORECASE,
 )
 _MIDNIGHT = time()
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_MOST_ITEMS = 20  # of a list in a cell
+_DEEPEST = 3  # lists in lists
+_MOST_BYTES = 16
+_EXACT = 2**53  # a float holds whole numbers to here
 
 
 def column_texts(
@@ -47,34 +61,65 @@ def column_texts(
     Raises:
         InputError: A value cannot be shown in the format.
     """
-    missing = column.isna().tolist()
-    values = column.tolist()
+    values = [
+        None if gone or _is_nan(value) else value
+        for value, gone in zip(column.tolist(), column.isna().tolist(), strict=True)
+    ]
+    show = (
+        _custom(how, column.name, language) if how is not None else _usual(column, values, language)
+    )
+    return ["" if value is None else show(value) for value in values]
+
+
+def _usual(column: pd.Series[Any], values: list[Any], language: Language) -> Callable[[Any], str]:
+    """What shows the *values* of *column* where no format was asked for."""
+    given = [value for value in values if value is not None]
     show: Callable[[Any], str]
-    kind = column.dtype.kind
-    if how is not None:
-        show = _custom(how, column.name)
-    elif kind == "b":
-        show = language.truth
-    elif kind in "iu":
-        plain = _is_name(column.name, values, missing)
-        show = str if plain else language.whole
-    elif kind == "f":
-        show = language.decimal
-    elif kind == "M":
-        show = _minute if any(map(_has_time, values)) else _day
-    else:
-        show = _Any(language, grouped=not _NAMES.search(str(column.name)))
-    return ["" if gone else show(value) for value, gone in zip(values, missing, strict=True)]
+    match column.dtype.kind:
+        case "b":
+            show = language.truth
+        case "i" | "u":
+            show = str if _is_name(column.name, given) else language.whole
+        case "f":
+            show = language.decimal
+        case "M":
+            show = _minute if any(map(_has_time, given)) else _day
+        case _:
+            show = _Any(language, grouped=not _is_name(column.name, given))
+    return show
+
+
+def as_meant(column: pd.Series[Any]) -> pd.Series[Any]:
+    """*column* with whole numbers where pandas made floats of them, as it does for a gap in them.
+
+    A column that is called a year or an identifier holds whole numbers, too.
+    """
+    import numpy as np
+
+    if column.dtype.kind != "f" or not isinstance(column.dtype, np.dtype):
+        return column
+    values = column.to_numpy()
+    given = values[~np.isnan(values)]
+    if len(given) == len(values) and not _NAMES.search(str(column.name)):
+        return column
+    whole = np.abs(given).max(initial=0) <= _EXACT and not (given % 1).any()
+    return column.astype("Int64") if whole else column
 
 
 def is_number(column: pd.Series[Any]) -> bool:
-    """Whether *column* holds numbers, which stand to the right."""
-    return column.dtype.kind in "iufc"
+    """Whether *column* holds numbers or spans of time, which stand to the right."""
+    kind = column.dtype.kind
+    if kind != "O" or column.dtype == "category":
+        return kind in "iufcm"
+    given = column[column.notna()].tolist()
+    return bool(given) and all(
+        isinstance(value, Real | Decimal) and not isinstance(value, bool) for value in given
+    )
 
 
-def heading(name: Any) -> str:
-    """The name of a column or row in one line, as a cell."""
-    return one_line(str(name))
+def heading(name: Any, language: Language = ENGLISH) -> str:
+    """The name of a column or row in one line, as a cell; one that is missing is empty."""
+    return _Any(language, grouped=False, exact=True)(name)
 
 
 def one_line(text: str) -> str:
@@ -83,43 +128,152 @@ def one_line(text: str) -> str:
 
 
 class _Any:
-    """Shows a value by what it is itself, where the column does not say."""
+    """Shows a value by what it is itself, where the column does not say.
 
-    def __init__(self, language: Language, *, grouped: bool) -> None:
-        self._language, self._grouped = language, grouped
+    Args:
+        language: Of numbers and words.
+        grouped: Whether whole numbers are grouped.
+        exact: Whether other numbers keep the decimals they have, and midnight is but a day.
+        depth: In how many lists the value is.
+    """
+
+    def __init__(
+        self, language: Language, *, grouped: bool, exact: bool = False, depth: int = 0
+    ) -> None:
+        self._language, self._grouped, self._exact = language, grouped, exact
+        self._depth = depth
 
     def __call__(self, cell: Any) -> str:
         if type(cell).__module__ == "numpy":
-            cell = cell.item()
+            cell = _of_numpy(cell)
         match cell:
             case str():
                 text = one_line(cell)
             case bool():
                 text = self._language.truth(cell)
-            case Integral():
-                text = self._language.whole(cell) if self._grouped else str(int(cell))
-            case Real() | Decimal():
-                text = self._language.decimal(cell)
-            case datetime():
-                text = _minute(cell)
-            case date():
-                text = cell.isoformat()
+            case Integral() | Real() | Decimal():
+                text = "" if _is_nan(cell) else self._number(cell)
+            case complex():
+                parts = f"{cell.real:,.2f}", f"{cell.imag:+,.2f}"
+                text = f"{''.join(map(self._language.own, parts))}j"
+            case datetime() | date() | timedelta():
+                text = self._of_time(cell)
+            case bytes() | bytearray() | memoryview():
+                text = _of_bytes(bytes(cell))
+            case list() | tuple() | set() | frozenset() | Mapping():
+                text = self._items(cell)
             case _:
-                text = one_line(str(cell))
+                text = self._other(cell)
         return text
+
+    def _number(self, cell: Any) -> str:
+        if isinstance(cell, Integral) or (not self._grouped and self._exact and cell % 1 == 0):
+            return self._language.whole(cell) if self._grouped else str(int(cell))
+        return self._language.plain(cell) if self._exact else self._language.decimal(cell)
+
+    def _of_time(self, cell: date | timedelta) -> str:
+        if cell != cell:  # noqa: PLR0124  # NaT is a datetime
+            return ""
+        if isinstance(cell, timedelta):
+            return _span(cell)
+        with_time = isinstance(cell, datetime) and (not self._exact or _has_time(cell))
+        return _minute(cell) if with_time else _day(cell)
+
+    def _items(self, cell: Any) -> str:
+        if self._depth == _DEEPEST:
+            return "…"
+        inner = _Any(self._language, grouped=True, exact=True, depth=self._depth + 1)
+        if isinstance(cell, Mapping):
+            items = [f"{one_line(str(name))}: {inner(value)}" for name, value in _few(cell.items())]
+        else:
+            items = [inner(value) for value in _few(cell)]
+        if isinstance(cell, set | frozenset):
+            items.sort()  # a set has another order each time
+        if len(cell) > _MOST_ITEMS:
+            items.append("…")
+        listed = self._language.between.join(items)
+        return f"[{listed}]" if self._depth else listed
+
+    def _other(self, cell: Any) -> str:
+        if cell is None or str(cell) in ("<NA>", "NaT"):
+            return ""
+        if hasattr(cell, "closed_left"):  # an Interval
+            inner = _Any(self._language, grouped=self._grouped, exact=True)
+            ends = self._language.between.join(map(inner, (cell.left, cell.right)))
+            return f"{'[' if cell.closed_left else '('}{ends}{']' if cell.closed_right else ')'}"
+        return one_line(str(cell))
+
+
+def _few(items: Iterable[Any]) -> list[Any]:
+    return list(islice(items, _MOST_ITEMS))
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | Decimal) and value != value  # noqa: PLR0124
+
+
+def _of_numpy(cell: Any) -> Any:
+    """A value of numpy as Python has it; what it counts in nanoseconds would become a number."""
+    import pandas as pd
+
+    kind = cell.dtype.kind if hasattr(cell, "dtype") else ""
+    if getattr(cell, "ndim", 0):
+        return cell.tolist()
+    if kind in "mM" and kind:
+        return pd.Timestamp(cell) if kind == "M" else pd.Timedelta(cell)
+    return cell.item() if hasattr(cell, "item") else cell
+
+
+def _of_bytes(data: bytes) -> str:
+    """Octets as the text they are, else their first ones in hexadecimal."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    if text.isprintable():
+        return one_line(text)
+    return data[:_MOST_BYTES].hex(" ") + (" …" if len(data) > _MOST_BYTES else "")
+
+
+def _span(span: timedelta) -> str:
+    """A span of time such as ``2 d``, ``1 d 02:03:04`` or ``-00:00:01.5``."""
+    sign, span = ("-", -span) if span < timedelta() else ("", span)
+    seconds, micros = span.seconds, span.microseconds
+    days = f"{span.days} d" if span.days else ""
+    if days and not seconds and not micros:
+        return f"{sign}{days}"
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    if micros:
+        clock += f".{micros:06}".rstrip("0")
+    return sign + " ".join(filter(None, (days, clock)))
 
 
 _TOO_WIDE = re.compile(r"\d{5}")
 
 
-def _custom(how: Format, column: Any) -> Callable[[Any], str]:
+class _Local(Formatter):
+    """Formats numbers as Python does, with the signs of a language."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """See `string.Formatter`."""
+        text = format(value, format_spec)
+        number = isinstance(value, Real | Decimal) and format_spec
+        return self._language.own(text) if number else text
+
+
+def _custom(how: Format, column: Any, language: Language) -> Callable[[Any], str]:
+    local = _Local(language)
+
     def show(cell: Any) -> str:
         try:
             if callable(how):
                 return one_line(str(how(cell)))
             if how[:1] == "%" or "{" not in how:
-                return format(cell, how)
-            return one_line(how.format(cell))
+                return local.format_field(cell, how)
+            return one_line(local.format(how, cell))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             problem = f"{how!r} does not fit a {type(cell).__name__} ({error})"
             fix = "give a format such as .1f, %d %b %Y or {:,} €"
@@ -151,16 +305,20 @@ def check_formats(formats: Mapping[Any, Format], columns: list[Any]) -> None:
             raise InputError.of("formats", f"the table has no column {name!r}", f"it has {known}")
 
 
-def _is_name(name: Any, values: list[Any], missing: list[bool]) -> bool:
-    """Whether the whole numbers of a column are names: years, or those of a column called so."""
+def _is_name(name: Any, given: list[Any]) -> bool:
+    """Whether whole numbers are names: years, or those of a column called so."""
     if _NAMES.search(str(name)):
         return True
-    given = [value for value, gone in zip(values, missing, strict=True) if not gone]
-    return bool(given) and min(given) >= _FIRST_YEAR and max(given) <= _LAST_YEAR
+    return bool(given) and all(
+        isinstance(value, Integral)
+        and type(value).__name__ not in ("bool", "timedelta64")  # numpy's span is an Integral
+        and _FIRST_YEAR <= int(value) <= _LAST_YEAR
+        for value in given
+    )
 
 
 def _has_time(moment: Any) -> bool:
-    return bool(moment == moment and moment.time() != _MIDNIGHT)  # noqa: PLR0124  # NaT
+    return isinstance(moment, datetime) and moment.time() != _MIDNIGHT
 
 
 def _day(moment: Any) -> str:

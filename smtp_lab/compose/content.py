@@ -5,14 +5,24 @@ from __future__ import annotations
 import io
 import re
 import struct
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import printable
 
-__all__ = ("bytes_of", "check_file_name", "image_type", "is_figure", "picture_bytes")
+__all__ = (
+    "bytes_of",
+    "check_file_name",
+    "drawing",
+    "drawn",
+    "image_type",
+    "is_figure",
+    "picture_bytes",
+)
 
 MOST_PIXELS = 100_000_000
 """Of a picture: one that unpacks to more is no picture a mail program should be given."""
@@ -45,7 +55,7 @@ def image_size(data: bytes) -> tuple[int, int] | None:
 
 def is_figure(value: Any) -> bool:
     """Whether *value* can draw itself: matplotlib, plotly, altair, PIL and the like."""
-    return _drawing(value) is not None
+    return drawing(value) is not None
 
 
 def picture_bytes(field: str, content: Any) -> tuple[bytes, str]:
@@ -60,8 +70,8 @@ def picture_bytes(field: str, content: Any) -> tuple[bytes, str]:
     Raises:
         InputError: It is none, whatever its name says, or it cannot be drawn.
     """
-    draw = _drawing(content)
-    data = _drawn(field, content, draw) if draw else bytes_of(field, content)
+    draw = drawing(content)
+    data = drawn(field, content, draw) if draw else bytes_of(field, content)
     kind = image_type(data)
     if not kind:
         fix = "give a figure, or the bytes or the path of one"
@@ -73,41 +83,62 @@ def picture_bytes(field: str, content: Any) -> tuple[bytes, str]:
     return data, kind
 
 
-def _drawing(value: Any) -> Callable[[Any], bytes] | None:
+def drawing(value: Any) -> Callable[[Any, str], bytes] | None:
+    """What draws *value* in the format it is called with; None where it is no figure."""
     if isinstance(value, type | str | bytes | bytearray | memoryview | Path):
         return None
     if callable(getattr(value, "savefig", None)):
         return _savefig
     if callable(getattr(getattr(value, "figure", None), "savefig", None)):
-        return lambda plot: _savefig(plot.figure)
+        return lambda plot, form: _savefig(plot.figure, form)
     if callable(getattr(value, "to_image", None)):
-        return lambda plot: bytes(plot.to_image(format="png"))
+        return lambda plot, form: bytes(plot.to_image(format=form))
     module = type(value).__module__.partition(".")[0]
     if callable(getattr(value, "save", None)) and module in ("PIL", "altair", "plotnine"):
         return _save
     return None
 
 
-def _savefig(figure: Any) -> bytes:
+# Without a name of the program and a date in it: drawn again, it is the same file again.
+_UNNAMED = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+
+
+def _savefig(figure: Any, form: str) -> bytes:
     file = io.BytesIO()
-    # Without a name of the program in it: drawn again, it is the same file again.
-    figure.savefig(file, format="png", bbox_inches="tight", metadata={"Software": None})
+    # Who draws with it has imported it; other libraries have savefig, too.
+    library = sys.modules.get("matplotlib")
+    same = library.rc_context({"svg.hashsalt": "smtp_lab"}) if library else nullcontext()
+    with same:
+        figure.savefig(file, format=form, bbox_inches="tight", metadata=_UNNAMED.get(form))
     return file.getvalue()
 
 
-def _save(picture: Any) -> bytes:
+def _save(picture: Any, form: str) -> bytes:
+    if form == "svg" and type(picture).__module__.startswith("altair"):
+        text = io.StringIO()  # what it writes there is no bytes
+        picture.save(text, format=form)
+        return text.getvalue().encode()
     file = io.BytesIO()
-    picture.save(file, format="png")
+    picture.save(file, format=form)
     return file.getvalue()
 
 
-def _drawn(field: str, content: Any, draw: Callable[[Any], bytes]) -> bytes:
+def drawn(field: str, content: Any, draw: Callable[[Any, str], bytes], form: str = "png") -> bytes:
+    """Give *content* as *draw* draws it.
+
+    Raises:
+        InputError: It cannot be drawn in the format *form*.
+    """
     try:
-        return draw(content)
+        return draw(content, form)
     except Exception as error:  # noqa: BLE001  # of any library that draws
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        problem = f"a {type(content).__name__} cannot be drawn ({reason})"
-        fix = "save it as PNG yourself and give the bytes"
+        problem = f"a {type(content).__name__} cannot be drawn as {form.upper()} ({reason})"
+        fix = "save it yourself and give the bytes"
         raise InputError.of(field, problem, fix) from None
 
 

@@ -13,7 +13,9 @@ from numbers import Real
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from smtp_lab.compose.content import bytes_of, check_file_name, is_figure, picture_bytes
+from smtp_lab.compose.content import bytes_of, check_file_name, is_figure
+from smtp_lab.compose.figures import check_fits, figure_file
+from smtp_lab.compose.flat import flat, is_frame
 from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ def check_files(attachments: Any) -> Mapping[str, Any]:
 def attach(message: EmailMessage, name: str, content: Any) -> None:
     """Add *content* to *message* as a file that the recipient sees as *name*.
 
-    A DataFrame is written as the name says: ``.csv``, ``.tsv``, ``.xlsx``, ``.parquet`` or
-    ``.json``. Texts that a spreadsheet would run as formulas are kept from it.
+    A DataFrame or a Series is written as the name says: ``.csv``, ``.tsv``, ``.xlsx``,
+    ``.parquet`` or ``.json``, an index in columns where it is more than row numbers. Texts that
+    a spreadsheet would run as formulas are kept from it. A figure is drawn as the name says, too.
 
     Raises:
         InputError: It cannot be written.
@@ -65,11 +68,11 @@ def attach(message: EmailMessage, name: str, content: Any) -> None:
     check_file_name("attachments", name)
     field = f"attachments[{name!r}]"
     main, sub = _type_of(name)
-    if hasattr(content, "to_csv") and hasattr(content, "columns"):
-        data = _written(field, PurePath(name).suffix.lower(), content)
+    if is_frame(content):
+        data = _written(field, PurePath(name).suffix.lower(), flat(content))
     elif is_figure(content):
-        data, sub = picture_bytes(field, content)
-        main = "image"
+        data, kind = figure_file(field, name, content)
+        main, _, sub = kind.partition("/")
     elif isinstance(content, str) and main == "text":
         bytes_of(field, content)
         # No line of a mail may hold a NUL (RFC 5321 section 4.5.2 with RFC 5322 section 2.3).
@@ -78,6 +81,7 @@ def attach(message: EmailMessage, name: str, content: Any) -> None:
         return
     else:
         data = bytes_of(field, content)
+        check_fits(field, name, data)
     message.add_attachment(data, main, sub, filename=name)
     if (main, sub) == ("text", "csv"):
         part = message.get_payload(-1)
@@ -179,7 +183,7 @@ def _xlsx(field: str, frame: pd.DataFrame) -> bytes:
 
 def _put(sheet: Any, row: int, column: int, value: Any, forms: tuple[Any, Any]) -> None:
     if hasattr(value, "item") and type(value).__module__ == "numpy":
-        value = value.item()
+        value = value.tolist()  # an array is a list, too
     if isinstance(value, bool):
         sheet.write_boolean(row, column, value)
     elif isinstance(value, date) and value.year >= 1900:  # a sheet counts the days from there

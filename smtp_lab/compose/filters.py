@@ -6,14 +6,16 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import wraps
-from numbers import Integral, Number
+from numbers import Integral, Number, Real
 from typing import Any
 
 from jinja2 import Undefined, pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
+from smtp_lab.compose.asked import ASKED
 from smtp_lab.compose.budget import budget
 from smtp_lab.compose.cells import Format
 from smtp_lab.compose.content import image_type, is_figure
@@ -68,7 +70,7 @@ def _table(  # each is a choice of its own, all but the first two by name
     context: EvalContext,
     frame: Any,
     max_rows: int = MAX_ROWS,
-    index: bool = False,
+    index: bool | None = None,
     formats: Mapping[Any, Format] | None = None,
 ) -> str:
     """A table, as HTML or as text, whichever part it stands in."""
@@ -105,6 +107,15 @@ def _number(value: Any, digits: int | None = None) -> str:
         if whole
         else _language().decimal(value, 2 if digits is None else digits)
     )
+
+
+def _said(value: Any) -> Any:
+    """A number or a date as the mail's language writes it, all of its decimals; a text as it is."""
+    if isinstance(value, bool):
+        return _language().truth(value)
+    if isinstance(value, Real | Decimal):
+        return _language().plain(_filled(value))
+    return _date(value) if isinstance(value, date) else value
 
 
 def _date(value: Any) -> str:
@@ -193,10 +204,11 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "number": _number,
     "picture": _picture,
     "records": _records,
+    "said": _said,
     "table": _table,
     "text_table": text_table,
     "url": _url,
     "utc": _utc,
 }
-FILTERS = {name: _given(function) for name, function in _FILTERS.items()}
+FILTERS = {name: _given(function) for name, function in (_FILTERS | ASKED).items()}
 """What a template can do with a value, by name."""

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache, cached_property
 from importlib.resources import files
+from math import inf
+from numbers import Integral
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from smtp_lab.errors import InputError
 
-__all__ = ("ENGLISH", "Language", "Texts", "language_of", "languages")
+__all__ = ("ENGLISH", "Language", "Texts", "language_of", "languages", "text_tag")
 
 _FIELD = re.compile(r"\{(\w+)\}")
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+_NOTHING = re.compile(r"-[0,.]*0%?")
+_LONGEST = 1e15  # a float holds no more digits
 
 
 @cache
@@ -33,22 +38,41 @@ def languages() -> list[str]:
 
 @cache
 def language_of(tag: str) -> Language:
-    """The language called *tag*, such as ``de``.
+    """The language called *tag*, such as ``de``, ``fr`` or ``pt-BR``.
 
     Raises:
         InputError: It is not known.
     """
-    if tag not in _words():
-        known = ", ".join(languages())
-        raise InputError.of("language", f"{tag!r} is not known", f"known are {known}")
+    if not isinstance(tag, str) or not _TAG.fullmatch(tag) or not _in_cldr(tag):
+        fix = f"give a tag such as fr or pt-BR; texts ship in {', '.join(languages())}"
+        raise InputError.of("language", f"{tag!r} is not known", fix)
     return Language(tag)
+
+
+def _in_cldr(tag: str) -> bool:
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+def text_tag(tag: str, known: Iterable[str]) -> str | None:
+    """Which of the *known* languages has the texts for *tag*: that of Austria are the German ones.
+
+    Returns:
+        None where none of them has.
+    """
+    return next((one for one in (tag, tag.partition("-")[0]) if one in known), None)
 
 
 class Language:
     """How numbers and dates are written, after the Unicode CLDR as Babel has it.
 
     Args:
-        tag: One of `languages`.
+        tag: One that `language_of` takes. Those of `languages` have words, too.
 
     Attributes:
         tag: As given.
@@ -56,6 +80,8 @@ class Language:
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
+        known = text_tag(tag, _words())
+        self._spoken = _words()[known] if known else {}
 
     @cached_property
     def _locale(self) -> Any:
@@ -64,36 +90,90 @@ class Language:
         return Locale.parse(self.tag, sep="-")
 
     @cached_property
-    def _signs(self) -> dict[int, int] | None:
+    def _signs(self) -> dict[int, int | str | None] | None:
         """What to put for the comma and the point of English, or None where they are the same."""
         if self.tag == "en":
             return None
         from babel.numbers import get_decimal_symbol, get_group_symbol
 
         signs = (get_group_symbol(self._locale), get_decimal_symbol(self._locale))
-        return None if signs == (",", ".") else str.maketrans(",.", "".join(signs))
+        return None if signs == (",", ".") else dict(zip(map(ord, ",."), signs, strict=True))
 
-    def _own(self, english: str) -> str:
+    @cached_property
+    def _threes(self) -> bool:
+        """Whether thousands are parted as in English; India parts lakhs."""
+        grouping: tuple[int, int] = self._locale.decimal_formats[None].grouping
+        return self.tag == "en" or grouping == (3, 3)
+
+    def own(self, english: str) -> str:
+        """A number as Python writes it, with the signs of the language."""
+        if english[:1] == "-" and _NOTHING.fullmatch(english):
+            english = english[1:]  # what rounds to nothing has no sign
+        if "," in english and not self._threes:
+            english = _in_lakhs(english)
         return english.translate(self._signs) if self._signs else english
+
+    @property
+    def between(self) -> str:
+        """What stands between the items of a list, so that no number runs into the next."""
+        return "; " if self._signs and self._signs[ord(".")] == "," else ", "
 
     def whole(self, number: Any) -> str:
         """A whole number, its thousands separated."""
-        return self._own(f"{int(number):,}")
+        return self.own(f"{int(number):,}")
 
     def decimal(self, number: Any, digits: int = 2) -> str:
         """A number with *digits* decimals."""
         # A Decimal is an amount, which a float may not hold; a Fraction cannot be formatted before
         # Python 3.12.
         exact = number if isinstance(number, Decimal) else float(number)
-        return self._own(f"{exact:,.{digits}f}")
+        if isinstance(exact, float) and _LONGEST <= abs(exact) < inf:
+            return self.own(f"{exact:.{digits}e}")  # its digits beyond are noise
+        return self.own(f"{exact:,.{digits}f}")
+
+    def plain(self, number: Any) -> str:
+        """A number with the decimals it has: 93, 2.5."""
+        if isinstance(number, Integral):
+            return self.whole(number)
+        if isinstance(number, Decimal):
+            return self.own(f"{number:,}")
+        return self.own(f"{float(number):,.12g}")
 
     def truth(self, value: Any) -> str:
-        """Yes or no."""
-        return _words()[self.tag]["yes" if value else "no"]
+        """Yes or no.
+
+        Raises:
+            InputError: Nobody wrote these words in the language.
+        """
+        if not self._spoken:
+            problem = f"there are no words for yes and no in {self.tag!r}"
+            fix = f"give the column a format, or write in one of {', '.join(languages())}"
+            raise InputError.of("language", problem, fix)
+        return self._spoken["yes" if value else "no"]
 
     def more(self, count: int) -> str:
-        """That there are *count* more than are shown."""
-        return _words()[self.tag]["more"].format(count=self.whole(count))
+        """That there are *count* more than are shown.
+
+        Raises:
+            InputError: Nobody wrote these words in the language.
+        """
+        if not self._spoken:
+            problem = f"there are no words for rows that are not shown in {self.tag!r}"
+            fix = f"raise max_rows, or write in one of {', '.join(languages())}"
+            raise InputError.of("language", problem, fix)
+        return self._spoken["more"].format(count=self.whole(count))
+
+    def empty(self) -> str:
+        """That a table holds nothing.
+
+        Raises:
+            InputError: Nobody wrote these words in the language.
+        """
+        if not self._spoken:
+            problem = f"there are no words for an empty table in {self.tag!r}"
+            fix = f"leave the table out, or write in one of {', '.join(languages())}"
+            raise InputError.of("language", problem, fix)
+        return self._spoken["empty"]
 
     def date(self, day: date) -> str:
         """A day in words, such as January 2, 2026."""
@@ -107,7 +187,16 @@ class Language:
 
         zone = f" {moment.tzname()}" if moment.tzinfo else ""
         clock: time = moment.time()
-        return f"{self.date(moment)}, {format_time(clock, 'HH:mm', locale=self._locale)}{zone}"
+        said = format_time(clock, "HH:mm", locale=self._locale)
+        form = str(self._locale.datetime_formats["medium"])
+        return f"{form.replace('{0}', said).replace('{1}', self.date(moment))}{zone}"
+
+
+def _in_lakhs(english: str) -> str:
+    """*english* grouped as in India: the last three digits, then two by two."""
+    whole, point, rest = english.replace(",", "").partition(".")
+    parted = re.sub(r"(?<=\d)(?=(?:\d\d)+\d{3}$)|(?<=\d)(?=\d{3}$)", ",", whole)
+    return f"{parted}{point}{rest}"
 
 
 ENGLISH = Language("en")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any, Protocol, runtime_checkable
 
+from smtp_lab.compose.language import text_tag
 from smtp_lab.compose.message import render
 from smtp_lab.errors import InputError
+from smtp_lab.language import LANGUAGES, told
 from smtp_lab.transcript import Transcript, explain, printable
 
 __all__ = ("digest", "handout")
@@ -65,7 +68,7 @@ def digest(
     messages: Iterable[Message],
     *,
     to: str | Sequence[str],
-    title: str = "Captured mail",
+    title: str | None = None,
     limit: int = 50,
     **options: Any,
 ) -> EmailMessage:
@@ -74,7 +77,7 @@ def digest(
     Args:
         messages: An `Inbox`, or some of its messages; the newest are those at the end.
         to: Who gets the digest.
-        title: Its heading and subject.
+        title: Its heading and subject; by default what it is, in its language.
         limit: How many messages it shows at most, the newest first; the others are counted.
         **options: As for `render`, such as ``language`` or ``profile``.
 
@@ -86,13 +89,14 @@ def digest(
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= 1000:
         raise InputError.of("limit", f"{limit!r} is no number of messages", "give 1 to 1000")
+    _check_many("messages", messages, "give an Inbox, or a list of captured messages")
     held: Any = messages if hasattr(messages, "__getitem__") else list(messages)
     count = len(held)
     newest = [held[-n] for n in range(1, min(limit, count) + 1)]
     return render(
         "inbox_digest",
         to=to,
-        title=title,
+        **_given("title", title),
         count=count,
         hidden=count - len(newest),
         messages=[_told(message) for message in newest],
@@ -107,7 +111,7 @@ def _told(message: Message) -> dict[str, Any]:
             "subject": printable(message.subject),
             "sender": printable(message.sender),
             "recipients": ", ".join(map(printable, message.rcpt_to)) or "-",
-            "at": f"{message.received_at:%Y-%m-%d %H:%M} UTC",
+            "at": message.received_at,
             "size": message.size,
             "files": printable(names),
             "text": _excerpt(message.text),
@@ -115,6 +119,25 @@ def _told(message: Message) -> dict[str, Any]:
     except AttributeError as error:
         problem = f"holds a {type(message).__name__}, which has no {error.name}"
         raise InputError.of("messages", problem, "give captured messages") from None
+
+
+def _check_many(field: str, given: Any, fix: str) -> None:
+    """Refuse what is one thing, or many of another kind."""
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes) or _is_table(given):
+        raise InputError.of(field, f"is a {type(given).__name__}", fix)
+
+
+def _is_table(given: Any) -> bool:
+    return isinstance(given, Mapping) or hasattr(given, "columns")
+
+
+def _given(field: str, text: Any) -> dict[str, Any]:
+    """*text* as data of a template that does without it, too."""
+    if text is None:
+        return {}
+    if not isinstance(text, str):
+        raise InputError.of(field, f"is a {type(text).__name__}", "give a text")
+    return {field: text}
 
 
 def _excerpt(text: str) -> str:
@@ -126,7 +149,7 @@ def handout(
     dialogues: Transcript | HasTranscript | Mapping[str, Any] | Iterable[Any],
     *,
     to: str | Sequence[str],
-    title: str = "How a mail is handed over",
+    title: str | None = None,
     introduction: str | None = None,
     **options: Any,
 ) -> EmailMessage:
@@ -139,7 +162,7 @@ def handout(
         dialogues: A `Transcript`, a `Delivery` or a `Captured`, several of them, or several by
             heading. Secrets in them are masked already.
         to: Who gets it.
-        title: Its heading and subject.
+        title: Its heading and subject; by default what it is, in its language.
         introduction: What stands above the dialogues.
         **options: As for `render`, such as ``language`` or ``profile``.
 
@@ -155,30 +178,38 @@ def handout(
     elif isinstance(dialogues, Transcript | HasTranscript):
         named = [("", dialogues)]
     else:
+        fix = "give a Transcript, a Delivery, a captured message, or several of them"
+        _check_many("dialogues", dialogues, fix)
         named = [("", one) for one in islice(dialogues, _MOST_DIALOGUES + 1)]
     if not 1 <= len(named) <= _MOST_DIALOGUES:
         problem = f"are {len(named)}" if named else "are none"
         raise InputError.of("dialogues", problem, f"give 1 to {_MOST_DIALOGUES} of them")
-    if introduction is not None:
-        options["introduction"] = introduction
-    talks = [_talk(number, heading, one) for number, (heading, one) in enumerate(named, 1)]
-    return render("handout", to=to, title=title, dialogues=talks, **options)
+    # What it says itself is in the language of whoever reads it, not of whoever sits here.
+    language = str(options.get("language", "en"))
+    say = partial(told, name=text_tag(language, LANGUAGES) or "en")
+    talks = [_talk(number, heading, one, say) for number, (heading, one) in enumerate(named, 1)]
+    data = _given("title", title) | _given("introduction", introduction)
+    return render("handout", to=to, dialogues=talks, **data, **options)
 
 
-def _talk(number: int, heading: str, one: Any) -> dict[str, Any]:
+def _talk(number: int, heading: str, one: Any, say: Callable[[str], str]) -> dict[str, Any]:
     transcript = one if isinstance(one, Transcript) else getattr(one, "transcript", None)
     if not isinstance(transcript, Transcript):
         problem = f"holds a {type(one).__name__}"
         raise InputError.of("dialogues", problem, "give transcripts, deliveries or messages")
     subject = str(getattr(one, "subject", "") or "")
     lines = [
-        {"who": _WHO[line.direction], "said": printable(line.text), "means": explain(line, before)}
-        for before, line in pairwise([None, *transcript])
+        {
+            "who": _WHO[line.direction],
+            "said": printable(say(line.text) if line.direction == "*" else line.text),
+            "means": say(explain(line, before)),
+        }
+        for before, line in islice(pairwise([None, *transcript]), _MOST_LINES)
         if line is not None
     ]
     return {
         "heading": printable(heading or subject) or f"{number}",
-        "sentence": printable(str(getattr(one, "sentence", "") or "")),
-        "lines": lines[:_MOST_LINES],
-        "hidden": max(0, len(lines) - _MOST_LINES),
+        "sentence": printable(say(str(getattr(one, "sentence", "") or ""))),
+        "lines": lines,
+        "hidden": max(0, len(transcript) - _MOST_LINES),
     }

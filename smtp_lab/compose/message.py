@@ -73,8 +73,9 @@ def render(  # noqa: PLR0913  # each is a part of a mail, all but the first by n
         language: Of the template's texts, of numbers and of dates, as a BCP 47 tag.
         theme: Colours and font of the shipped templates: a name, or some of the values.
         images: Pictures the HTML shows as ``images.name``: bytes, paths or figures.
-        attachments: Files by the name the recipient sees: bytes, a text, a path, a figure, or a
-            DataFrame, which is written as the name says (.csv, .xlsx, .parquet, .tsv, .json).
+        attachments: Files by the name the recipient sees: bytes, a text, a path, or a figure, a
+            DataFrame or a Series, which are written as the name says (.png, .pdf, .svg; .csv,
+            .xlsx, .parquet, .tsv, .json).
         headers: Further headers by name.
         unsubscribe: The way out of a mailing: an ``https`` link (one click, RFC 8058), a mail
             address, or both.

@@ -16,7 +16,7 @@ import jinja2
 
 from smtp_lab.errors import InputError, Problem, TemplateError, UnknownNameError
 
-__all__ = ("PARTS", "Source", "from_folder", "shipped", "shipped_names")
+__all__ = ("PARTS", "Source", "base_texts", "from_folder", "shipped", "shipped_names")
 
 _KINDS = {".css", ".html", ".ics", ".txt"}
 PARTS = ("subject.txt", "body.html", "body.txt", "headers.txt", "invite.ics")
@@ -33,7 +33,7 @@ class Source:
         parts: The text of each of `PARTS` that is there.
         loader: Finds these parts, and what they extend or include.
         style: CSS that is moved into the tags of the HTML; no part of the template language.
-        texts: Texts by language and name.
+        texts: Texts by language and name; those of the base are among them.
         sample: Data to try it with.
     """
 
@@ -145,13 +145,14 @@ def _from(name: str, folder: Any, beside: Path | None) -> Source:
         parts,
         Loader(name, parts, beside),
         read("style.css"),
-        _merged(_base_texts() if name != "_base" else {}, texts),
+        _merged(base_texts(), texts),
         {key: _sample_value(value, folder) for key, value in sample.items()},
     )
 
 
 @cache
-def _base_texts() -> Mapping[str, Mapping[str, str]]:
+def base_texts() -> Mapping[str, Mapping[str, str]]:
+    """What the base of the shipped templates says, which any template may say, too."""
     text = _folder().joinpath("_base", "texts.toml").read_text(encoding="utf-8")
     return _table("_base/texts.toml", text)
 
@@ -159,7 +160,7 @@ def _base_texts() -> Mapping[str, Mapping[str, str]]:
 def _merged(
     base: Mapping[str, Mapping[str, str]], own: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]]:
-    return {tag: {**base.get(tag, {}), **own.get(tag, {})} for tag in {**base, **own}}
+    return {tag: {**base.get(tag, {}), **own[tag]} for tag in own}
 
 
 def from_strings(  # noqa: PLR0913  # the parts of a template
@@ -179,7 +180,7 @@ def from_strings(  # noqa: PLR0913  # the parts of a template
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError.of("name", f"{name!r} is no name", "use letters, digits and _")
     loader = Loader(name, parts, folder)
-    return Source(name, parts, loader, style, _merged(_base_texts(), texts), dict(sample))
+    return Source(name, parts, loader, style, _merged(base_texts(), texts), dict(sample))
 
 
 def _read(entry: Any, name: str) -> str:

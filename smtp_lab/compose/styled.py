@@ -10,11 +10,21 @@ from typing import Any
 from markupsafe import Markup
 
 from smtp_lab.compose.html import inline_css
+from smtp_lab.compose.passive import passive
 from smtp_lab.errors import InputError
 
 __all__ = ("styled_html",)
 
 _MOST_ROWS = 1_000  # of a table that is not cut
+# There the page gives these; a Styler that says otherwise has the last word.
+_AS_IN_A_NOTEBOOK = """
+table { border-collapse: collapse; font-size: 14px; line-height: 1.4 }
+th, td { padding: 6px 12px; text-align: right; vertical-align: middle }
+.row_heading, .index_name { text-align: left }
+caption { padding: 0 0 6px; font-weight: 600 }
+"""
+# What a Styler makes of an address with hyperlinks="html": it leads where it says.
+_OWN_LINK = re.compile(r'<a href="(https?://[^"<>\s]+)" target="_blank">\1</a>')
 _IDS = re.compile(r' id="(?:T_)?styled[^"]*"')
 
 
@@ -33,7 +43,7 @@ def styled_html(table: Any) -> Markup | None:
     _check_rows(table.data if styler else getattr(table, "_tbl_data", ()))
     try:
         if styler:
-            return _fragment(_escaping(table).to_html(table_uuid="styled"))
+            return _fragment(_escaping(table).to_html(table_uuid="styled"), _AS_IN_A_NOTEBOOK)
         return _fragment(table.with_id("styled").as_raw_html(inline_css=False))
     except (ImportError, ValueError, TypeError, KeyError, AttributeError) as error:
         problem = f"cannot be drawn ({type(error).__name__}: {error})"
@@ -71,7 +81,9 @@ def _escaping(styler: Any) -> Any:
 def _shown(show: Any) -> Any:
     def shown(value: Any) -> Any:
         text = show(value)
-        return text if not isinstance(text, str) or text == escape(text) else _once(text)
+        if not isinstance(text, str) or text == escape(text) or _OWN_LINK.fullmatch(text):
+            return text
+        return _once(text)
 
     def _once(text: str) -> str:
         # What the Styler was told to escape is not escaped again.
@@ -84,14 +96,12 @@ def _char(entity: re.Match[str]) -> str:
     return {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "#39": "'", "#34": '"'}[entity[1]]
 
 
-def _fragment(html: str) -> Markup:
-    """*html* with its own styles moved into its tags, and no scripts."""
-    if re.search(r"<script\b", html, re.IGNORECASE):
-        raise ValueError("it holds a script")
+def _fragment(html: str, below: str = "") -> Markup:
+    """*html* with its own styles, above those of *below*, in its tags, and nothing active in it."""
     css = "\n".join(re.findall(r"<style\b[^>]*>(.*?)</style>", html, re.DOTALL | re.IGNORECASE))
     bare = re.sub(r"<style\b[^>]*>.*?</style>", "", html, flags=re.DOTALL | re.IGNORECASE)
-    page = inline_css(f"<html><body>{bare}</body></html>", css)
+    page = inline_css(f"<html><body>{bare}</body></html>", f"{below}\n{css}")
     inside = re.search(r"<body[^>]*>(.*)</body>", page, re.DOTALL)
     # Its styles have found their tags; made again, it must be the same again.
-    page = _IDS.sub("", inside[1] if inside else page)
+    page = _IDS.sub("", passive(inside[1] if inside else page))
     return Markup(f'<div class="styled">{page.strip()}</div>')  # noqa: S704  # made by the table's own library

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
 from smtp_lab.compose.budget import budget
-from smtp_lab.compose.cells import Format, check_formats, column_texts, heading, is_number
+from smtp_lab.compose.cells import (
+    Format,
+    as_meant,
+    check_formats,
+    column_texts,
+    heading,
+    is_number,
+)
+from smtp_lab.compose.flat import says_something
 from smtp_lab.compose.html import marked, text_of
 from smtp_lab.compose.language import ENGLISH, Language
 from smtp_lab.errors import InputError
@@ -31,24 +40,53 @@ _ROW_NAME = "border-bottom:1px solid #d5dae0;padding:6px 12px;font-weight:600;te
 
 @dataclass(frozen=True)
 class _Grid:
-    """A frame as texts: lines of headings, columns of cells, and the side each stands on."""
+    """A frame as texts: lines of headings, columns of cells, and the side each stands on.
+
+    Attributes:
+        names: How many columns at the left are names of rows.
+        note: What stands below: that there are more rows, or none.
+    """
 
     heads: list[list[str]]
     columns: list[list[str]]
     right: list[bool]
-    names: int  # how many columns at the left are names of rows
-    more: str
+    names: int
+    note: str
 
-    @property
-    def rows(self) -> list[tuple[str, ...]]:
-        return list(zip(*self.columns, strict=True))
+    @cached_property
+    def runs(self) -> list[list[int]]:
+        """For each name of a row how many rows it stands for; 0 where the one above does.
+
+        The last level names each row by itself.
+        """
+        return [
+            _runs(list(zip(*self.columns[: level + 1], strict=True)))
+            for level in range(self.names - 1)
+        ]
+
+    @cached_property
+    def spans(self) -> list[list[int]]:
+        """For each heading above the last line how many columns it stands over; 0 as in `runs`."""
+        paths = list(zip(*self.heads, strict=True))
+        own = len(paths) - self.names
+        return [
+            [1] * self.names
+            + (_runs([path[: level + 1] for path in paths[self.names :]]) if own else [])
+            for level in range(len(self.heads) - 1)
+        ]
+
+
+def _runs(paths: Sequence[Any]) -> list[int]:
+    """At the first of several equal ones how many they are, at the others 0."""
+    lengths = [len(list(equal)) for _, equal in groupby(paths)]
+    return [n for length in lengths for n in (length, *[0] * (length - 1))]
 
 
 def html_table(
     frame: pd.DataFrame,
     *,
     max_rows: int = MAX_ROWS,
-    index: bool = False,
+    index: bool | None = None,
     formats: Mapping[Any, Format] | None = None,
     language: Language | None = None,
 ) -> Markup:
@@ -58,7 +96,9 @@ def html_table(
         frame: Column names and cells may hold anything: all of it is escaped. A pandas Styler and a
             table of great_tables are taken as they are styled.
         max_rows: Rows beyond this many are counted, not shown.
-        index: Whether the index stands at the left, each level in a column of its own.
+        index: Whether the index stands at the left, each level in a column of its own; by default
+            it does where it is more than row numbers: it has a name, as `groupby` and
+            `pivot_table` give it, or holds something else.
         formats: How a column is shown, by its name: a format specification such as ``.1f``, a
             text with one field such as ``"{:,} €"``, or a function.
         language: Of numbers and words; by default that of the mail.
@@ -72,28 +112,40 @@ def html_table(
         # Its text is read from the HTML: what a style hides is to be hidden there, too.
         return Markup(styled)  # noqa: S704  # its cells were escaped
     grid = _grid(frame, max_rows, index, formats, language)
-    heads = _head(grid)
-    starts = [
-        f'<th scope="row" style="{_ROW_NAME}">'
-        if n < grid.names
-        else f'<td style="{_CELL}{"right" if right else "left"}">'
-        for n, right in enumerate(grid.right)
-    ]
-    # Each cell on a line of its own: lines beyond 998 octets would have to be encoded, which takes
-    # longer than all of this and makes the mail longer.
-    ends = ["</th>\n" if n < grid.names else "</td>\n" for n in range(len(starts))]
-    # Escaped column by column, put together once: this is most of what a mail costs.
-    cells = [
-        [f"{start}{escape(cell)}{end}" for cell in column]
-        for start, column, end in zip(starts, grid.columns, ends, strict=True)
-    ]
-    body = "".join(f"<tr>\n{''.join(row)}</tr>" for row in zip(*cells, strict=True))
-    more = f'<p style="margin:8px 0 0">{escape(grid.more)}</p>' if grid.more else ""
+    note = f'<p style="margin:8px 0 0">{escape(grid.note)}</p>' if grid.note else ""
+    if not grid.columns:
+        return _noted(note, partial(_as_text, grid))
+    body = "".join(f"<tr>\n{''.join(row)}</tr>" for row in zip(*_cells(grid), strict=True))
     table = (
         f'<table class="data" cellpadding="0" cellspacing="0" style="{_TABLE}">'
-        f"<thead>{heads}</thead><tbody>{body}</tbody></table>{more}"
+        f"<thead>{_head(grid)}</thead><tbody>{body}</tbody></table>{note}"
     )
     return _noted(table, partial(_as_text, grid))
+
+
+def _cells(grid: _Grid) -> list[list[str]]:
+    """The cells of each column, escaped column by column: this is most of what a mail costs.
+
+    Each is on a line of its own: lines beyond 998 octets would have to be encoded, which takes
+    longer than all of this and makes the mail longer.
+    """
+    made = []
+    for n, column in enumerate(grid.columns):
+        if n < grid.names:
+            runs = grid.runs[n] if n < grid.names - 1 else [1] * len(column)
+            made.append([_row_name(cell, run) for cell, run in zip(column, runs, strict=True)])
+        else:
+            start = f'<td style="{_CELL}{"right" if grid.right[n] else "left"}">'
+            made.append([f"{start}{escape(cell)}</td>\n" for cell in column])
+    return made
+
+
+def _row_name(cell: str, run: int) -> str:
+    """A name of *run* rows; nothing where the one above stands for this row, too."""
+    if not run:
+        return ""
+    spans = f'rowgroup" rowspan="{run}' if run > 1 else "row"
+    return f'<th scope="{spans}" style="{_ROW_NAME}">{escape(cell)}</th>\n'
 
 
 def _noted(table: str, as_text: Callable[[], str]) -> Markup:
@@ -108,7 +160,7 @@ def text_table(
     frame: pd.DataFrame,
     *,
     max_rows: int = MAX_ROWS,
-    index: bool = False,
+    index: bool | None = None,
     formats: Mapping[Any, Format] | None = None,
     language: Language | None = None,
 ) -> str:
@@ -125,29 +177,38 @@ def text_table(
 
 
 def _as_text(grid: _Grid) -> str:
+    if not grid.columns:
+        return grid.note
+    heads = [_first(head, spans) for head, spans in zip(grid.heads, grid.spans, strict=False)]
+    heads.append(grid.heads[-1])
+    columns = [_first(column, runs) for column, runs in zip(grid.columns, grid.runs, strict=False)]
+    columns += grid.columns[len(columns) :]
     widths = [
-        max(_width(text) for text in (*(head[n] for head in grid.heads), *column))
-        for n, column in enumerate(grid.columns)
+        max(_width(text) for text in (*(head[n] for head in heads), *column))
+        for n, column in enumerate(columns)
     ]
-    lines = [
-        "  ".join(map(_padded, row, widths, grid.right)).rstrip()
-        for row in (*grid.heads, *grid.rows)
-    ]
-    lines.insert(len(grid.heads), "  ".join("-" * width for width in widths))
-    return "\n".join([*lines, *([grid.more] if grid.more else [])])
+    rows = zip(*columns, strict=True)
+    lines = ["  ".join(map(_padded, row, widths, grid.right)).rstrip() for row in (*heads, *rows)]
+    lines.insert(len(heads), "  ".join("-" * width for width in widths))
+    return "\n".join([*lines, *([grid.note] if grid.note else [])])
+
+
+def _first(texts: list[str], runs: list[int]) -> list[str]:
+    """*texts* without those that the one before them stands for."""
+    return [text if run else "" for text, run in zip(texts, runs, strict=True)]
 
 
 def _grid(
     frame: Any,
     max_rows: int,
-    index: bool,
+    index: bool | None,
     formats: Mapping[Any, Format] | None,
     language: Language | None,
 ) -> _Grid:
     import pandas as pd
 
     if isinstance(frame, pd.Series):
-        frame = frame.to_frame()
+        frame = frame.to_frame("" if frame.name is None else frame.name)
     if not isinstance(frame, pd.DataFrame):
         problem = f"is a {type(frame).__name__}"
         raise InputError.of("table", problem, "give a DataFrame, a Styler or a great_tables.GT")
@@ -156,21 +217,28 @@ def _grid(
     language = language or budget().language or ENGLISH
     formats = formats or {}
     check_formats(formats, list(frame.columns))
+    if index is None:
+        index = says_something(frame.index)
     shown = frame.head(max_rows)
     names = _index_columns(shown) if index else []
-    data = [column for _, column in shown.items()]
-    hows: list[Format | None] = [None] * len(names)
+    data = [as_meant(frame.iloc[:, n]).head(max_rows) for n in range(frame.shape[1])]
+    # A name keeps its decimals: the quantile 0.125 is not 0.12.
+    hows: list[Format | None] = [
+        language.plain if name.dtype.kind == "f" else None for name in names
+    ]
     hows += [formats.get(name) for name in frame.columns]
+    columns = [
+        column_texts(column, how, language)
+        for column, how in zip([*names, *data], hows, strict=True)
+    ]
     hidden = len(frame) - len(shown)
+    note = language.more(hidden) if hidden else ""
     return _Grid(
-        heads=_heads(frame, names),
-        columns=[
-            column_texts(column, how, language)
-            for column, how in zip([*names, *data], hows, strict=True)
-        ],
+        heads=_heads(frame, names, language),
+        columns=columns,
         right=[False] * len(names) + [is_number(column) for column in data],
         names=len(names),
-        more=language.more(hidden) if hidden > 0 else "",
+        note=note if len(frame) and columns else language.empty(),
     )
 
 
@@ -179,15 +247,22 @@ def _index_columns(frame: pd.DataFrame) -> list[pd.Series[Any]]:
 
     index = frame.index
     levels = [index.get_level_values(n) for n in range(index.nlevels)]
-    return [pd.Series(level.array, name=level.name) for level in levels]
+    return [as_meant(pd.Series(level.array, name=level.name)) for level in levels]
 
 
-def _heads(frame: pd.DataFrame, names: list[pd.Series[Any]]) -> list[list[str]]:
-    """One line of headings for each level of the columns, the names of the index in the last."""
-    levels = frame.columns.nlevels
-    blank = [""] * len(names)
-    lines = [[*blank, *map(heading, frame.columns.get_level_values(n))] for n in range(levels)]
-    lines[-1][: len(names)] = ["" if one.name is None else heading(one.name) for one in names]
+def _heads(frame: pd.DataFrame, names: list[pd.Series[Any]], language: Language) -> list[list[str]]:
+    """One line of headings for each level of the columns, the names of the index in the last.
+
+    The name of an upper level stands at its left, where the index leaves a place.
+    """
+    columns = frame.columns
+    lines = []
+    for n in range(columns.nlevels):
+        titles = [heading(name, language) for name in columns.get_level_values(n)]
+        blank = [""] * len(names)
+        blank[-1:] = [heading(columns.names[n], language)] if names else []
+        lines.append([*blank, *titles])
+    lines[-1][: len(names)] = [heading(one.name, language) for one in names]
     return lines
 
 
@@ -195,20 +270,20 @@ def _head(grid: _Grid) -> str:
     """The rows of headings; a heading above several columns spans them."""
     rows = []
     for number, head in enumerate(grid.heads):
-        last = number == len(grid.heads) - 1
-        cells: list[str] = []
-        at = 0
-        while at < len(head):
-            end = at + 1
-            while not last and end < len(head) and at >= grid.names and head[end] == head[at]:
-                end += 1
-            side = "center" if end - at > 1 else "right" if grid.right[at] else "left"
-            span = f' colspan="{end - at}"' if end - at > 1 else ""
-            text = escape(head[at])
-            cells.append(f'<th scope="col"{span} style="{_HEAD}{side}">{text}</th>\n')
-            at = end
+        spans = grid.spans[number] if number < len(grid.spans) else [1] * len(head)
+        cells = [
+            _heading(text, span, right)
+            for text, span, right in zip(head, spans, grid.right, strict=True)
+            if span
+        ]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return "".join(rows)
+
+
+def _heading(text: str, span: int, right: bool) -> str:
+    side = "center" if span > 1 else "right" if right else "left"
+    wide = f'colgroup" colspan="{span}' if span > 1 else "col"
+    return f'<th scope="{wide}" style="{_HEAD}{side}">{escape(text)}</th>\n'
 
 
 def _width(text: str) -> int:

@@ -16,10 +16,10 @@ from jinja2 import meta, nodes
 from smtp_lab.compose.budget import Budget, spending
 from smtp_lab.compose.filters import FILTERS, now, show
 from smtp_lab.compose.html import inline_css, text_of, unmarked
-from smtp_lab.compose.language import Texts, language_of
+from smtp_lab.compose.language import Texts, language_of, languages, text_tag
 from smtp_lab.compose.pictures import Pictures
 from smtp_lab.compose.sandbox import Sandbox
-from smtp_lab.compose.sources import Source, from_folder, from_strings, shipped
+from smtp_lab.compose.sources import Source, base_texts, from_folder, from_strings, shipped
 from smtp_lab.compose.theme import theme_of
 from smtp_lab.compose.trouble import FAULTS, one_line, template_error, with_place
 from smtp_lab.compose.variables import names_used
@@ -178,8 +178,8 @@ class Template:
 
     @property
     def languages(self) -> list[str]:
-        """The languages its texts are written in; empty where it has none of its own."""
-        return list(self._source.texts)
+        """The languages its texts are written in; those that ship, where it has none of its own."""
+        return list(self._source.texts or languages())
 
     def variables(self, *, required: bool = False) -> list[str]:
         """The names of the data it uses, in alphabetical order.
@@ -237,17 +237,14 @@ class Template:
         """
         if taken := sorted(GIVEN.intersection(data)):
             raise InputError.of("data", f"{taken[0]!r} is a name of smtp_lab's own", "rename it")
-        known = self._source.texts
-        if known and language not in known:
-            fix = f"template {self.name} has {', '.join(known)}"
-            raise InputError.of("language", f"{language!r} is not known", fix)
         tongue = language_of(language)
+        texts = self._texts(language)
         pictures = pictures or Pictures()
         context = dict(data) | {
             "images": pictures.links,
             "language": language,
             "sender": sender,
-            "t": Texts(known.get(language, {}), f"template {self.name}, {language}"),
+            "t": texts,
             "theme": theme_of(theme),
             "to": list(to),
         }
@@ -284,6 +281,15 @@ class Template:
         return f"<Template {self.name}: {', '.join(self._source.parts)}>"
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _texts(self, language: str) -> Texts:
+        """Its texts in *language*; a template without texts of its own speaks any."""
+        known = self._source.texts or base_texts()
+        tag = text_tag(language, known)
+        if tag is None and self._source.texts:
+            fix = f"template {self.name} has {', '.join(known)}"
+            raise InputError.of("language", f"{language!r} is not known", fix)
+        return Texts(known[tag] if tag else {}, f"template {self.name}, {language}")
 
     def _fill(self, part: str, context: Mapping[str, Any]) -> str:
         name = f"{self.name}/{part}"

@@ -20,7 +20,7 @@ _GAP = re.compile(r"\{(\w+)\}")
 _SENTENCE_ENDS = re.compile(r"(?<=[.?!]) ")
 _FIELD = re.compile(r"([a-z_][\w.]*): (.+)", re.DOTALL)
 _ENDS = ("?", "\N{FULLWIDTH QUESTION MARK}", "。")
-_WORDS = {"failed", "listed", "stage", "state", "title", "what", "words"}
+_WORDS = {"about", "failed", "listed", "refused", "stage", "state", "title", "what", "words"}
 """Gaps that are filled with one word of ours; elsewhere a single word is a name or a number."""
 _VALUES = {"tally": r"[\d,]+", "source": "[^()]+", "places": r"[\d.,… ]+"} | dict.fromkeys(
     ("code", "keyword", "security", "size"), r"\S+"
@@ -34,14 +34,17 @@ _BETWEEN = {"ja": ("", "。", "。")}
 """What stands between sentences, between a problem and its fix, and at the end."""
 
 
-def told(text: str) -> str:
-    """*text* in the `language`; as it is, where it is in no catalogue.
+def told(text: str, name: str | None = None) -> str:
+    """*text* in a language; as it is, where it is in no catalogue.
 
     Args:
         text: English, as the rooms below the panels say it: one or more sentences, or a part of
             one that stands alone.
+        name: One of `LANGUAGES`, for what is read by somebody else than whoever sits at the
+            panels; by default the `language` of these.
     """
-    if (name := language()) == "en" or not text:
+    name = name or language()
+    if name == "en" or not text:
         return text
     if len(text) > _LONGEST:
         return text

@@ -142,7 +142,7 @@ class TemplatePicker(w.VBox):
             field.layout.display = "" if kind == _TYPED else "none"
         try:
             template = self.template
-            themed, tags = template.themed, template.languages or ["en"]
+            themed, tags = template.themed, template.languages
         except InputError:
             return
         self.theme.layout.display = "" if themed else "none"

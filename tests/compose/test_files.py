@@ -50,7 +50,7 @@ FRAME = pd.DataFrame(
         "ok": [True, False],
         "price": [1.5, float("nan")],
     },
-    index=["x", "y"],
+    index=[7, 9],
 )
 
 
@@ -58,12 +58,45 @@ class TestFrames:
     """A DataFrame is written as the name says."""
 
     def test_csv(self):
-        """Text in UTF-8 with CRLF (RFC 4180), without the index."""
+        """Text in UTF-8 with CRLF (RFC 4180), without row numbers."""
         kind, data = attached("a.csv", FRAME)
         assert kind == "text/csv"
         assert data.decode() == (
             'Stück,note,day,ok,price\r\n1,"a,b",2026-01-02,True,1.5\r\n2,,,False,\r\n'
         )
+
+    def test_an_index_that_says_something_is_columns(self):
+        """What the rows are about is not lost, and levels of columns are one name."""
+        sales = pd.DataFrame({"region": ["N", "N", "S"], "kind": ["a", "b", "a"], "n": [1, 2, 3]})
+        pivot = sales.pivot_table(index=["region", "kind"], values=["n"], aggfunc=["sum"])
+        before = pivot.copy(deep=True)
+        expected = "region,kind,sum n\r\nN,a,1\r\nN,b,2\r\nS,a,3\r\n"
+        assert attached("a.csv", pivot)[1].decode() == expected
+        book = openpyxl.load_workbook(io.BytesIO(attached("a.xlsx", pivot)[1]))
+        assert [cell.value for cell in book.active[2]] == ["N", "a", 1]
+        read = pd.read_parquet(io.BytesIO(attached("a.parquet", pivot)[1]))
+        assert list(read.columns) == ["region", "kind", "sum n"]
+        assert json.loads(attached("a.json", pivot)[1])[0] == {
+            "region": "N",
+            "kind": "a",
+            "sum n": 1,
+        }
+        pd.testing.assert_frame_equal(pivot, before)
+
+    def test_a_series_is_a_table(self):
+        """With its index, where that is more than row numbers; a name that is there twice stays."""
+        counts = pd.Series(["N", "N", "S"], name="region").value_counts()
+        assert attached("a.csv", counts)[1] == b"region,count\r\nN,2\r\nS,1\r\n"
+        assert attached("a.csv", pd.Series([1.5]))[1] == b"value\r\n1.5\r\n"
+        assert attached("a.csv", pd.Series({"x": 1}))[1] == b"index,value\r\nx,1\r\n"
+        twice = pd.DataFrame({"a": [1]}, index=pd.Index(["x"], name="a"))
+        assert attached("a.csv", twice)[1] == b"a,a\r\nx,1\r\n"
+
+    def test_odd_columns_are_written_in_a_workbook(self):
+        """Days as names of columns, arrays in cells."""
+        odd = pd.DataFrame({pd.Timestamp("2026-01-01"): [np.array([1, 2]), np.int64(3)]})
+        book = openpyxl.load_workbook(io.BytesIO(attached("a.xlsx", odd)[1]))
+        assert [cell.value for cell in book.active["A"]] == ["2026-01-01", "[1, 2]", 3]
 
     def test_tsv_and_json(self):
         """Tabs, and a list of objects."""

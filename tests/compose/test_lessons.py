@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from email.message import EmailMessage
 
+import pandas as pd
 import pytest
 from compose_page import Page
+from english import in_english
 
 import smtp_lab as lab
 from smtp_lab.errors import InputError
@@ -48,7 +51,7 @@ class TestDigest:
         assert "Text 3" in text
         assert "Und 1 ältere." in text
         lab.send(message, profile=sink.profile())
-        assert sink.inbox[-1].subject == "Captured mail"
+        assert sink.inbox[-1].subject == "Aufgefangene Mail"
 
     def test_an_empty_inbox_is_a_digest_too(self, sink):
         """Nothing was captured, and it says so."""
@@ -85,11 +88,77 @@ class TestDigest:
         with pytest.raises(InputError, match=words):
             lab.digest(messages, to="t@example.com")
 
+    @pytest.mark.parametrize(
+        "messages",
+        [None, 3, "abc", b"abc", {"a": 1}, pd.DataFrame({"a": [1]}), object()],
+        ids=lambda one: type(one).__name__,
+    )
+    def test_what_holds_no_messages_is_refused(self, messages):
+        """One sentence says what to give."""
+        with pytest.raises(InputError, match=r"messages: is a .*; give an Inbox, or a list"):
+            lab.digest(messages, to="t@example.com")
+
+    def test_one_message_is_no_inbox(self, sink):
+        """It stands in a list."""
+        capture(sink)
+        with pytest.raises(InputError, match="messages: is a Captured; give an Inbox"):
+            lab.digest(sink.inbox[-1], to="t@example.com")
+
     @pytest.mark.parametrize("limit", [0, -1, 1001, "5", True, None])
     def test_a_limit_is_a_number(self, limit):
         """From 1 to 1000."""
         with pytest.raises(InputError, match="limit: "):
             lab.digest([], to="t@example.com", limit=limit)
+
+
+class TestLanguages:
+    """Who reads them reads one language."""
+
+    @pytest.mark.parametrize(
+        ("language", "heading"), [("de", "Aufgefangene Mail"), ("ja", "受信したメール")]
+    )
+    def test_no_word_of_a_digest_stays_english(self, sink, language, heading):
+        """But for what the captured mail itself says, and names."""
+        capture(sink, 3, subject="Betreff", text="Inhalt\n")
+        message = lab.digest(sink.inbox, to="t@example.com", limit=2, language=language)
+        assert message["Subject"] == heading
+        for part in (text_of(message), Page(html_of(message)).visible):
+            assert english_in(part, "inbox_digest") == []
+        in_english = text_of(lab.digest(sink.inbox, to="t@example.com", limit=2))
+        assert len(english_in(in_english, "inbox_digest")) > 5
+
+    @pytest.mark.parametrize(
+        ("language", "heading"),
+        [("de", "Wie eine Mail übergeben wird"), ("ja", "メールの受け渡しの流れ")],
+    )
+    def test_no_word_of_a_hand_out_stays_english(self, sink, language, heading):
+        """Meanings, notes and outcomes are told in its language; what was said stays as it was."""
+        refused = lab.send_test(sink.profile(), to="you@example.com")
+        dialogues = {"1": refused, "2": sink.inbox[-1]}
+        message = lab.handout(dialogues, to="t@example.com", language=language)
+        assert message["Subject"] == heading
+        ours = [line for line in text_of(message).splitlines() if not re.match(SAID, line)]
+        assert english_in("\n".join(ours), "handout") == []
+        assert "The client" not in Page(html_of(message)).visible
+
+    def test_a_language_without_texts_is_told(self):
+        """It has the three that ship."""
+        with pytest.raises(InputError, match="'fr' is not known; template handout has en, de, ja"):
+            lab.handout(lab.Transcript(), to="t@example.com", language="fr")
+
+
+SAID = r"(?:Client|Server|クライアント|サーバー): "
+NAMES = {"at", "by", "for", "is"} | {"mail", "server", "client", "note"}  # what German has, too
+
+
+def english_in(shown, name):
+    """The English texts of a template, and of all catalogues, that stand in *shown*."""
+    texts = lab.Template.open(name)._source.texts
+    ours = [text for key, text in texts["en"].items() if text not in texts["de"].values()]
+    pieces = [piece.strip(" .:;()") for text in ours for piece in re.split(r"\{\w+\}", text)]
+    words = {piece for piece in pieces if piece and piece.lower() not in NAMES}
+    found = [word for word in words if re.search(rf"\b{re.escape(word)}\b", shown)]
+    return found + in_english(shown) + re.findall(r"\b(?:success|trust|date|strength)\b", shown)
 
 
 class TestHandout:
@@ -140,6 +209,20 @@ class TestHandout:
         """The sentence says what it was given."""
         with pytest.raises(InputError, match=words):
             lab.handout(dialogues, to="t@example.com")
+
+    @pytest.mark.parametrize("dialogues", [None, 3, "abc", b"abc", object()], ids=repr)
+    def test_what_holds_no_dialogues_is_refused(self, dialogues):
+        """One sentence says what to give."""
+        with pytest.raises(InputError, match=r"dialogues: is a .*; give a Transcript, a Delivery"):
+            lab.handout(dialogues, to="t@example.com")
+
+    @pytest.mark.parametrize("make", [lab.digest, lab.handout])
+    @pytest.mark.parametrize("field", ["title", "introduction"])
+    def test_a_text_is_a_text(self, make, field):
+        """A number is no title."""
+        if make is lab.handout or field == "title":
+            with pytest.raises(InputError, match=f"{field}: is a int; give a text"):
+                make(lab.Transcript(), to="t@example.com", **{field: 3})
 
     def test_a_dialogue_without_end_is_cut(self):
         """Four hundred lines are a lesson, more are counted."""

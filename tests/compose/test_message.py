@@ -387,8 +387,8 @@ class TestAttachments:
         assert self.attach("figures.pdf", path) == ("application/pdf", b"a;b\n")
 
     def test_a_frame_becomes_csv(self):
-        """A DataFrame arrives as CSV without its index, in UTF-8."""
-        frame = pd.DataFrame({"Stück": [1, 2], "note": ["a,b", None]}, index=["x", "y"])
+        """A DataFrame arrives as CSV without row numbers, in UTF-8."""
+        frame = pd.DataFrame({"Stück": [1, 2], "note": ["a,b", None]}, index=[7, 9])
         kind, text = self.attach("figures.csv", frame)
         assert kind == "text/csv"
         assert text == 'Stück,note\n1,"a,b"\n2,\n'

@@ -44,6 +44,14 @@ def shown(picture):
     return part
 
 
+def attached(name, content):
+    message = lab.render(
+        lab.Template("x"), to="b@example.com", subject="s", attachments={name: content}
+    )
+    (part,) = message.iter_attachments()
+    return part
+
+
 def figure():
     made = Figure()
     made.subplots().plot([1, 2])
@@ -82,18 +90,81 @@ class TestFigures:
                 raise RuntimeError("no backend\nand more")
 
         with pytest.raises(
-            InputError, match=r"a Broken cannot be drawn \(no backend\); save it as PNG"
+            InputError, match=r"a Broken cannot be drawn as PNG \(no backend\); save it yourself"
         ):
             shown(Broken())
 
     def test_a_figure_is_a_file_too(self):
-        """Attached, it is a PNG, whatever it is called."""
+        """Attached, it is what its name says."""
         message = lab.render(
             SHOWN, to="b@example.com", p=figure(), attachments={"chart.png": figure()}
         )
         (part,) = message.iter_attachments()
         assert part.get_content_type() == "image/png"
         assert part.get_content().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize(
+        ("name", "kind", "start"),
+        [
+            ("chart.pdf", "application/pdf", b"%PDF-"),
+            ("Chart.SVG", "image/svg+xml", b"<?xml"),
+            ("chart.jpg", "image/jpeg", b"\xff\xd8\xff"),
+            ("chart.webp", "image/webp", b"RIFF"),
+            ("chart", "image/png", b"\x89PNG"),
+        ],
+    )
+    def test_its_name_says_the_format(self, name, kind, start):
+        """And drawn again it is the same file again."""
+        part, again = attached(name, figure()), attached(name, figure())
+        assert part.get_content_type() == kind
+        assert part.get_payload(decode=True).startswith(start)
+        assert part.get_payload(decode=True) == again.get_payload(decode=True)
+
+    @pytest.mark.parametrize(
+        ("name", "start"),
+        [("c.svg", b"<svg"), ("c.pdf", b"%PDF"), ("c.html", b"<!DOCTYPE html"), ("c.json", b"{")],
+    )
+    def test_altair_writes_what_it_can(self, name, start):
+        """Also a page, and its own data."""
+        chart = alt.Chart(FRAME).mark_bar().encode(x="n:Q")
+        assert attached(name, chart).get_payload(decode=True).startswith(start)
+
+    def test_plotly_writes_a_page(self):
+        """One that needs no network."""
+        data = attached("c.html", go.Figure(go.Bar(x=[1], y=[2]))).get_payload(decode=True)
+        assert b"<script" in data
+        assert b'src="https' not in data
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("c.xyz", "a Figure is not written as .xyz; end the name with .png, .pdf or .svg"),
+            ("c.csv", "a Figure is not written as .csv"),
+            ("c.html", "a Figure cannot be drawn as HTML"),
+        ],
+    )
+    def test_a_format_it_does_not_have_is_a_sentence(self, name, words):
+        """What it is, and how to call it instead."""
+        with pytest.raises(InputError, match=words):
+            attached(name, figure())
+        with pytest.raises(InputError, match=r"cannot be drawn as (SVG|JPEG)"):
+            attached("c.svg" if name == "c.csv" else "c.jpg", Image.new("RGBA", (4, 3)))
+
+    @pytest.mark.parametrize("name", ["c.pdf", "c.jpg", "c.svg", "c.csv", "c.xlsx"])
+    def test_bytes_under_another_name_are_a_sentence(self, name, tmp_path):
+        """A program would open them as what they are not."""
+        path = tmp_path / "x"
+        path.write_bytes(bytes_as("png"))
+        for given in (bytes_as("png"), path):
+            with pytest.raises(InputError, match=r"holds a PNG; call it c\.png"):
+                attached(name, given)
+        with pytest.raises(InputError, match=r"holds a PDF; call it c\.pdf"):
+            attached("c.png", b"%PDF-1.7")
+
+    @pytest.mark.parametrize("name", ["c.png", "c.bin", "c"])
+    def test_bytes_under_their_own_name_or_none_are_sent(self, name):
+        """A name that says nothing is no lie."""
+        assert attached(name, bytes_as("png")).get_payload(decode=True) == bytes_as("png")
 
 
 class TestBytes:

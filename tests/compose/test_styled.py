@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import great_tables
 import pandas as pd
 import pytest
@@ -58,11 +60,62 @@ def test_a_styler_keeps_its_styles_and_formats():
     """Styles stand in the tags; no style sheet and no id is left, and made again it is the same."""
     html = html_table(styler(formatter={"n": "{:.1f} €"}))
     page = Page(html)
-    assert [td.get("style") for td in page.all("td")] == [None, None, None, "color: red;"]
+    styles = [td["style"] for td in page.all("td")]
+    assert ["color: red;" in style for style in styles] == [False, False, False, True]
+    assert all(style.startswith("padding: 6px 12px;text-align: right;") for style in styles)
     assert "-2.5 €" in page.text
     assert page.all("style") == []
     assert " id=" not in html
     assert html == html_table(styler(formatter={"n": "{:.1f} €"}))
+
+
+ACTIVE = (
+    '<b onclick="x()">T</b><a href="java\nscript:x">l</a><script>x()</script><img src=x onerror=x()>'
+    '<iframe src="https://evil.example"></iframe><form action="x"><button>Buy</button></form>'
+    '<svg onload=x()><circle r="3"/><foreignObject>y</foreignObject></svg><meta http-equiv=refresh>'
+    '<p style="color:red;background:url(https://evil.example/x);width:expression(x())">styled</p>'
+    '<!--[if mso]><script>x()</script><![endif]--><a href="https://example.com">good</a>'
+)
+QUIET = re.compile(
+    r"on\w+=|script|iframe|<form|button|evil|expression|<!--|http-equiv|foreign", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        FRAME[["n"]].reset_index(drop=True).style.set_table_attributes('onclick="x()" style="width:50%"'),
+        FRAME[["n"]].reset_index(drop=True).style.map(lambda _: "color:red;width:expression(x())"),
+        great_tables.GT(FRAME[["n"]]).tab_header(great_tables.html(ACTIVE)),
+        great_tables.GT(FRAME[["n"]]).tab_source_note(great_tables.md("[m](javascript:x) " + ACTIVE)),
+    ],
+    ids=["attributes", "styles", "header", "note"],
+)  # fmt: skip
+def test_nothing_active_is_left(table):
+    """Handlers, scripts, forms, frames and what a style would fetch go; text and look stay."""
+    html = html_table(table)
+    assert not QUIET.search(html)
+    assert "-2.5" in html
+    assert "color: red" in html or "width: 50%" in html
+    if "good" in html:
+        assert {a.get("href") for a in Page(html).all("a")} == {None, "https://example.com"}
+        assert {"T", "styled", "Buy"} <= set(re.findall(r"[A-Za-z]+", Page(html).visible))
+        assert len(Page(html).all("circle")) == 1
+
+
+def test_an_address_stays_a_link_that_leads_where_it_says():
+    """What hyperlinks="html" makes is kept, and a cell cannot say one thing and lead elsewhere."""
+    frame = pd.DataFrame({"u": ["https://example.com/x", LINK]})
+    page = Page(html_table(frame.style.format(hyperlinks="html")))
+    assert page.all("a") == [{"href": "https://example.com/x", "target": "_blank"}]
+
+
+def test_a_styler_has_the_last_word():
+    """It looks as it does in a notebook, but where it says otherwise itself."""
+    own = FRAME.style.set_table_styles([{"selector": "td", "props": "padding:0"}])
+    for cell in Page(html_table(own.set_properties(**{"text-align": "left"}))).all("td"):
+        said = dict(one.split(":") for one in cell["style"].replace(" ", "").strip(";").split(";"))
+        assert (said["padding"], said["text-align"]) == ("0", "left")
 
 
 def test_a_great_table_is_taken_as_it_is():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
+from smtp_lab.compose.language import language_of
 from smtp_lab.compose.tables import MAX_ROWS, html_table, text_table
 
 
@@ -90,8 +92,35 @@ def only(cell: object) -> str:
         ("text", "text"),
         ("two\nlines\tand  spaces ", "two lines and spaces"),
         ("", ""),
-        ([1, 2], "[1, 2]"),
-        (b"x", "b'x'"),
+        ([1, 2], "1, 2"),
+        (("a", [1.5, None]), "a, [1.5, ]"),
+        ({"b", "a"}, "a, b"),
+        ({"a": 1, "b": 2.5}, "a: 1, b: 2.5"),
+        (
+            list(range(30)),
+            "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, …",
+        ),
+        (np.array([1.5, 2.0]), "1.5, 2"),
+        (np.array([[1, 2], [3, 4]]), "[1, 2], [3, 4]"),
+        (b"x", "x"),
+        (b"\x00\xff", "00 ff"),
+        (-0.0, "0.00"),
+        (-0.001, "0.00"),
+        (1e20, "1.00e+20"),
+        (1 + 2j, "1.00+2.00j"),
+        (Decimal("NaN"), ""),
+        (time(9, 30), "09:30:00"),
+        (timedelta(days=2), "2 d"),
+        (timedelta(days=1, hours=2), "1 d 02:00:00"),
+        (timedelta(seconds=-1.5), "-00:00:01.5"),
+        (pd.Timedelta(0), "00:00:00"),
+        (np.timedelta64(90, "s"), "00:01:30"),
+        (np.datetime64("2026-01-02T03:04", "ns"), "2026-01-02 03:04"),
+        (pd.Interval(0, 1.5), "(0, 1.5]"),
+        (
+            pd.Interval(pd.Timestamp("2026-01-01"), pd.Timestamp("2026-02-01"), "left"),
+            "[2026-01-01, 2026-02-01)",
+        ),
         ("<b>&amp;</b>", "<b>&amp;</b>"),
         (Markup("<b>x</b>"), "<b>x</b>"),
     ],
@@ -118,6 +147,38 @@ def test_a_cell_is_shown_as_people_write_it(cell, shown):
         (pd.to_datetime(["2026-01-02", None]), "left", ["2026-01-02", ""]),
         (pd.to_datetime(["2026-01-02", None], utc=True), "left", ["2026-01-02", ""]),
         (pd.Series([1, "x"], dtype=object), "left", ["1", "x"]),
+        (pd.Series([3.0, None]), "right", ["3", ""]),
+        (pd.Series([3.0, 4.0]), "right", ["3.00", "4.00"]),
+        (pd.Series([3.0, np.inf]), "right", ["3.00", "inf"]),
+        (pd.Series([2025.0, None]), "right", ["2025", ""]),
+        (pd.Series([2025, 2026]), "right", ["2025", "2026"]),
+        (pd.Categorical([2025, 2026]), "left", ["2025", "2026"]),
+        (pd.Series([Decimal("1.50"), None], dtype=object), "right", ["1.50", ""]),
+        (pd.to_timedelta(["1D", None]), "right", ["1 d", ""]),
+        (pd.period_range("2026-01", periods=2, freq="M"), "left", ["2026-01", "2026-02"]),
+        (pd.cut([0.5, 1.5], [0, 1, 2]), "left", ["(0, 1]", "(1, 2]"]),
+        (pd.Series([1 + 2j, None]), "right", ["1.00+2.00j", ""]),
+        (pd.Series([1000, None], dtype="int64[pyarrow]"), "right", ["1,000", ""]),
+        (pd.Series([1.5, None], dtype="double[pyarrow]"), "right", ["1.50", ""]),
+        (pd.Series([True, None], dtype="bool[pyarrow]"), "left", ["yes", ""]),
+        (pd.Series(["x", None], dtype="string[pyarrow]"), "left", ["x", ""]),
+        (pd.Series([date(2026, 1, 2), None], dtype="date32[pyarrow]"), "left", ["2026-01-02", ""]),
+        (
+            pd.Series([pd.Timestamp("2026-01-02"), None], dtype="timestamp[ns][pyarrow]"),
+            "left",
+            ["2026-01-02", ""],
+        ),
+        (pd.Series([pd.Timedelta("1D"), None], dtype="duration[s][pyarrow]"), "right", ["1 d", ""]),
+        (
+            pd.Series([Decimal("1.50"), None], dtype=pd.ArrowDtype(pa.decimal128(9, 2))),
+            "right",
+            ["1.50", ""],
+        ),
+        (
+            pd.Series([[1, 2], None], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+            "left",
+            ["1, 2", ""],
+        ),
     ],
     ids=lambda value: str(getattr(value, "dtype", "")),
 )
@@ -142,11 +203,12 @@ def test_the_text_is_aligned():
     )
 
 
-def test_the_index_is_not_shown():
-    """Only the columns are in the table."""
-    frame = pd.DataFrame({"a": ["x"]}, index=["hidden"])
-    assert "hidden" not in html_table(frame)
-    assert "hidden" not in text_table(frame)
+@pytest.mark.parametrize("index", [None, [7, 9], pd.array([7, 9], dtype="Int64")], ids=str)
+def test_row_numbers_are_not_shown(index):
+    """Only the columns are in the table; `index=True` shows them all the same."""
+    frame = pd.DataFrame({"a": ["x", "y"]}, index=index)
+    assert Table(frame).rows == [["a"], ["x"], ["y"]]
+    assert len(Table(frame, index=True).rows[1]) == 2
 
 
 @pytest.mark.parametrize(
@@ -154,7 +216,7 @@ def test_the_index_is_not_shown():
     [
         (3, 3, 3, ""),
         (4, 3, 3, "and 1 more"),
-        (0, 3, 0, ""),
+        (0, 3, 0, "No data"),
         (2, 0, 0, "and 2 more"),
         (1234 + 5, 5, 5, "and 1,234 more"),
     ],
@@ -232,8 +294,10 @@ def test_two_columns_of_one_name_are_both_shown():
     ("names", "shown"),
     [
         ([1, 2], ["1", "2"]),
-        ([("a", "b"), ("a", "c")], ["('a', 'b')", "('a', 'c')"]),
-        ([None, ""], ["nan", ""]),
+        ([("a", "b"), ("a", "c")], ["a, b", "a, c"]),
+        ([None, ""], ["", ""]),
+        ([pd.Timestamp("2026-01-01"), pd.Period("2026Q1")], ["2026-01-01", "2026Q1"]),
+        ([2026, 1.5], ["2026", "1.5"]),
     ],
 )
 def test_a_name_that_is_no_text_is_shown_as_one(names, shown):
@@ -252,12 +316,90 @@ def test_a_name_that_is_no_text_is_shown_as_one(names, shown):
     ids=["nothing", "names", "typed"],
 )
 def test_an_empty_frame_is_a_table_without_rows(frame, head):
-    """No rows are no error: the heading stands alone."""
-    assert Table(frame).rows == [head]
+    """No rows are no error: the heading stands alone, and nobody thinks that something is lost."""
+    assert Table(frame).rows == ([head] if head else [])
     lines = text_table(frame).splitlines()
-    assert lines[:1] == (["  ".join(head)] if head else lines[:1])
-    assert len(lines) <= 2
-    assert Table(frame).after == ""
+    assert lines[:-1] == (["  ".join(head), "  ".join("-" for _ in head)] if head else [])
+    assert Table(frame).after == lines[-1] == "No data"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("paid", "12,345"), ("volcano", "12,345"), ("customerId", "12345"), ("customer_id", "12345"),
+        ("Kundennummer", "12345"), ("Baujahr", "12345"), ("FY", "12345"), ("番号", "12345"),
+    ],
+)  # fmt: skip
+def test_an_identifier_is_told_from_an_amount_by_its_name(name, shown):
+    """A name that only happens to end in the same letters is one of an amount."""
+    assert Table(pd.DataFrame({name: [12345]})).rows[1] == [shown]
+    assert Table(pd.DataFrame({name: [12345.0, None]})).rows[1] == [shown]
+
+
+def test_a_gap_beyond_the_limit_makes_whole_numbers_of_a_column_too():
+    """What is not shown decides as well: a column of counts shows counts."""
+    frame = pd.DataFrame({"n": [3.0] * 9 + [None]})
+    assert Table(frame, max_rows=2).rows[1:] == [["3"], ["3"]]
+
+
+SALES = pd.DataFrame(
+    {"region": ["N", "N", "S"], "kind": ["a", "b", "a"], "n": [1, 2, 3], "v": [1.5, 2.5, 3.5]}
+)
+
+
+def test_an_index_that_says_something_is_shown():
+    """What `groupby`, `pivot_table` and `describe` put there is what the rows are about."""
+    assert [row[0] for row in Table(SALES[["n"]].describe()).rows[:3]] == ["", "count", "mean"]
+    assert [row[0] for row in Table(SALES[["v"]].quantile([0.125, 0.5])).rows] == [
+        "",
+        "0.125",
+        "0.5",
+    ]
+    frame = SALES.groupby("region")[["n"]].sum()
+    assert Table(frame).rows == [["region", "n"], ["N", "3"], ["S", "3"]]
+    assert Table(frame, index=False).rows == [["n"], ["3"], ["3"]]
+    assert text_table(frame).splitlines()[2] == "N       3"
+
+
+def test_a_series_is_a_table():
+    """Its index names its values; row numbers are left out."""
+    assert Table(SALES["region"].value_counts()).rows == [
+        ["region", "count"],
+        ["N", "2"],
+        ["S", "1"],
+    ]
+    assert Table(pd.Series([1, 2], index=["x", "y"])).rows == [["", ""], ["x", "1"], ["y", "2"]]
+    assert Table(SALES["n"]).rows == [["n"], ["1"], ["2"], ["3"]]
+
+
+def test_levels_of_rows_and_columns_are_told_once():
+    """A name over several rows or columns spans them in HTML, and leaves blanks in the text."""
+    frame = SALES.pivot_table(index=["region", "kind"], values=["n", "v"], aggfunc=["sum", "max"])
+    frame.columns.names = ["what", None]
+    html = html_table(frame)
+    assert html.count('scope="rowgroup" rowspan="2"') == 1
+    assert html.count('scope="colgroup" colspan="2"') == 2
+    assert text_table(frame) == (
+        "        what  sum        max\n"
+        "region  kind    n     v    n     v\n"
+        "------  ----  ---  ----  ---  ----\n"
+        "N       a       1  1.50    1  1.50\n"
+        "        b       2  2.50    2  2.50\n"
+        "S       a       3  3.50    3  3.50"
+    )
+
+
+def test_a_heading_spans_only_what_stands_under_its_own():
+    """Two groups that have a level of one name stay two."""
+    columns = pd.MultiIndex.from_tuples([("A", "x", 1), ("B", "x", 1)])
+    assert "colspan" not in html_table(pd.DataFrame([[1, 2]], columns=columns))
+
+
+def test_numbers_in_lists_do_not_run_together_in_german():
+    """Where a comma is for decimals, a semicolon parts; formats have the signs of the language."""
+    frame = pd.DataFrame({"l": [[1.5, 2.5]], "i": [pd.Interval(0.5, 1)], "n": [1234.5]})
+    text = text_table(frame, language=language_of("de"), formats={"n": "{:,.1f} €"})
+    assert text.splitlines()[2] == "1,5; 2,5  (0,5; 1]  1.234,5 €"
 
 
 def test_the_html_is_marked_as_such():

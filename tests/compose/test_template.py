@@ -63,7 +63,7 @@ class TestSources:
             sample_toml='name = "Ann"\n',
         )
         template = lab.Template.open(path)
-        assert (template.name, template.languages) == ("welcome", ["en", "de", "ja"])
+        assert (template.name, template.languages) == ("welcome", ["en", "de"])
         preview = template.preview(language="de")
         assert (preview.subject, preview.text) == ("Hi Ann", "Hallo Ann in text\n")
         assert preview.headers == {"X-Kind": "welcome Ann", "X-Other": "y"}
@@ -317,7 +317,59 @@ class TestLanguage:
         assert "2026年1月2日" in said["ja"]
         assert "はい" in said["ja"]
 
-    @pytest.mark.parametrize("tag", ["xx", "", "en-GB-x", None])
+    @pytest.mark.parametrize(
+        ("tag", "number", "day"),
+        [
+            ("fr", "1\u202f234\u202f567,5", "2 janvier 2026"),
+            ("pt-BR", "1.234.567,5", "2 de janeiro de 2026"),
+            ("en-IN", "12,34,567.5", "2 January 2026"),
+            ("de-AT", "1.234.567,5", "2. Jänner 2026"),
+        ],
+    )
+    def test_a_template_of_ones_own_speaks_any_language(self, tag, number, day):
+        """Numbers and dates are written as there; the page says its language."""
+        template = lab.Template("{{ n | number(1) }}|{{ d | date }}", subject="s {{ n | said }}")
+        filled = template.fill({"n": 1234567.5, "d": date(2026, 1, 2)}, language=tag)
+        assert f"{number}|{day}" in filled.html
+        assert f'lang="{tag}"' in filled.html
+        assert filled.subject == f"s {number}"
+
+    @pytest.mark.parametrize(
+        ("frame", "words"),
+        [
+            (
+                pd.DataFrame({"a": [True]}),
+                "no words for yes and no in 'fr'; give the column a format",
+            ),
+            (
+                pd.DataFrame({"a": range(60)}),
+                "no words for rows that are not shown in 'fr'; raise max",
+            ),
+            (pd.DataFrame({"a": []}), "no words for an empty table in 'fr'; leave the table out"),
+        ],
+    )
+    def test_a_word_nobody_wrote_is_told(self, frame, words):
+        """Where a table needs one of ours, the sentence says what to do without it."""
+        with pytest.raises(InputError, match=words):
+            lab.Template("{{ f }}").fill({"f": frame}, language="fr")
+
+    def test_texts_decide_which_languages_a_template_speaks(self):
+        """Those it has, and their kin: Austrian has the German texts. Another is told which."""
+        template = lab.Template("{{ t('a') }}", texts={"de": {"a": "Hallo"}})
+        assert template.languages == ["de"]
+        assert template.fill({}, language="de-AT").text == "Hallo\n"
+        for tag in ("en", "fr"):
+            with pytest.raises(InputError, match="is not known; template template has de"):
+                template.fill({}, language=tag)
+
+    def test_a_number_or_a_date_is_said_with_what_it_has(self):
+        """The filter said: decimals as they are, words for dates and truth, a text as it is."""
+        html = "{{ a | said }}|{{ b | said }}|{{ c | said }}|{{ d | said }}|{{ e | said }}"
+        data = {"a": 1234.5, "b": 93.0, "c": date(2026, 1, 2), "d": True, "e": "93 %"}
+        text = lab.Template(html).fill(data, language="de").text
+        assert text == "1.234,5|93|2. Januar 2026|ja|93 %\n"
+
+    @pytest.mark.parametrize("tag", ["xx", "", "en-GB-x", "root", 'en"><script>', 3, None])
     def test_an_unknown_language_is_told(self, tag):
         """One sentence says which there are."""
         with pytest.raises(InputError, match=r"is not known; .*en, de, ja"):

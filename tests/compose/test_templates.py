@@ -212,6 +212,35 @@ def test_line_breaks_of_a_text_are_kept():
     assert "one <b>\ntwo" in text_of(message)
 
 
+@pytest.mark.parametrize(
+    ("language", "number", "rest"),
+    [("en", "1,234.5", "67,890"), ("de", "1.234,5", "67.890"), ("ja", "1,234.5", "67,890")],
+)
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("alert", {"value": 1234.5, "threshold": 67890}),
+        (
+            "subscription",
+            {"tiles": [{"label": "a", "value": 1234.5, "change": 67890}], "table": None},
+        ),
+        (
+            "receipt",
+            {"items": [{"name": "a", "quantity": 1234.5, "price": 67890}], "total": 1, "tax": 1},
+        ),
+    ],
+    ids=["alert", "subscription", "receipt"],
+)
+def test_numbers_follow_the_language(name, data, language, number, rest):
+    """What is given as a number is written as the language writes it, with its decimals."""
+    data = {key: value for key, value in data.items() if value is not None}
+    sample = {k: v for k, v in lab.Template.open(name).sample.items() if k != "table"}
+    message = lab.render(name, to="b@example.com", language=language, **(sample | data))
+    for part in (text_of(message), Page(html_of(message)).visible):
+        assert number in part
+        assert rest in part
+
+
 class TestTestMail:
     """The mail `send_test` sends."""
 
@@ -262,6 +291,26 @@ class TestInvitation:
         part, _, calendar = self.calendar(sender=None)
         assert calendar["METHOD"] == part.get_param("method") == "PUBLISH"
 
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"end": DATA["start"]}, "end: .* is not after the start, .*; let it end later"),
+            ({"end": datetime(2026, 1, 8, tzinfo=UTC)}, "end: .* is not after the start"),
+            ({"end": "ten"}, "end: is a str; give a datetime with tzinfo"),
+            ({"start": None}, "start: is empty; give a datetime"),
+            ({"start": pd.NaT}, "start: is empty; give a datetime"),
+            (
+                {"start": datetime(2026, 1, 9, tzinfo=UTC).date()},
+                "start: is a date; give a datetime",
+            ),
+        ],
+        ids=str,
+    )
+    def test_times_that_make_no_sense_are_refused(self, changes, words):
+        """The sentence names the field, the problem and the fix."""
+        with pytest.raises(TemplateError, match=words):
+            self.calendar(**changes)
+
     def test_the_same_invitation_has_the_same_uid(self):
         """A calendar takes an invitation that comes again for the same; another one is another."""
         uids = [
@@ -288,8 +337,9 @@ class TestOthers:
 
     def test_an_unknown_severity_is_refused(self):
         """Only three are known."""
-        with pytest.raises(InputError, match="'dire'"):
-            made("alert", severity="dire")
+        for given in ({}, {"subject": "s"}):
+            with pytest.raises(InputError, match="severity: 'dire' is not known; known are info, "):
+                made("alert", severity="dire", **given)
 
     @pytest.mark.parametrize(
         "link", ["javascript:alert(1)", "data:text/html,x", "x", "https://", "//x"]
@@ -306,6 +356,28 @@ class TestOthers:
         message = lab.render("password_reset", to="b@example.com", **only_code)
         assert "Type this code:" in text_of(message)
         assert "482 913" in text_of(message)
+        with pytest.raises(InputError, match="link: is missing, and code, too; give one of them"):
+            lab.render(
+                "password_reset",
+                to="b@example.com",
+                **{k: only_code[k] for k in ("service", "minutes")},
+            )
+
+    @pytest.mark.parametrize("minutes", [0, -5, True, None, "30", float("nan"), float("inf")])
+    def test_a_password_reset_is_good_for_some_time(self, minutes):
+        """A number above nothing, in whatever language."""
+        with pytest.raises(InputError, match=r"minutes: .* is no number above 0; give one"):
+            made("password_reset", minutes=minutes)
+
+    @pytest.mark.parametrize(
+        ("minutes", "words"),
+        [(1, "eine Minute"), (1.5, "1,5 Minuten"), (1440, "1.440 Minuten")],
+    )
+    def test_minutes_are_counted_in_words_of_the_language(self, minutes, words):
+        """One is one, and others are written as numbers are there."""
+        assert f"Gültig für {words} und" in text_of(
+            made("password_reset", minutes=minutes, language="de")
+        )
 
     def test_a_receipt_takes_a_frame(self):
         """The rows of a DataFrame are the items; numbers are written as the language does."""
