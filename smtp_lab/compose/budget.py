@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ("MOST_ITEMS", "Budget", "TooMuchError", "budget", "spending")
+__all__ = (
+    "MOST_CHARACTERS",
+    "MOST_ITEMS",
+    "Budget",
+    "TooMuchError",
+    "budget",
+    "deadline",
+    "spending",
+)
 
 MOST_PASSES = 1_000_000
 """Passes through loops, macros, blocks and included files, all together."""
@@ -19,15 +27,27 @@ MOST_CHARACTERS = 4_000_000
 MOST_ITEMS = 1_000_000
 """Length of a text, list or number that an expression makes."""
 
+MOST_MADE = 50_000_000
+"""Characters and items that all the expressions together make: the most that could be kept."""
+
 MOST_SECONDS = 10.0
+"""For all the parts of a mail together."""
 
 
 class TooMuchError(Exception):
     """A template wants more than its budget; its text is the reason, without a full stop."""
 
 
+def deadline() -> float:
+    """When what begins now must be done, on the clock of `time.monotonic`."""
+    return time.monotonic() + MOST_SECONDS
+
+
 class Budget:
     """What is left for filling one part of a template.
+
+    Args:
+        until: When it must be done, see `deadline`; by default as if it began now.
 
     Attributes:
         pictures: What the part shows of pictures, see `smtp_lab.compose.pictures`.
@@ -35,17 +55,19 @@ class Budget:
         tables: Gets, for each table the part shows, what gives its text; or None.
     """
 
-    __slots__ = ("_characters", "_end", "_passes", "language", "pictures", "tables")
+    __slots__ = ("_characters", "_end", "_made", "_passes", "language", "pictures", "tables")
 
     def __init__(
         self,
         pictures: Any = None,
         language: Any = None,
         tables: list[Callable[[], str]] | None = None,
+        *,
+        until: float | None = None,
     ) -> None:
         self.tables = tables
-        self._passes, self._characters = MOST_PASSES, MOST_CHARACTERS
-        self._end = time.monotonic() + MOST_SECONDS
+        self._passes, self._characters, self._made = MOST_PASSES, MOST_CHARACTERS, MOST_MADE
+        self._end = deadline() if until is None else until
         self.pictures, self.language = pictures, language
 
     def step(self, characters: int = 0) -> None:
@@ -53,11 +75,20 @@ class Budget:
         self._passes -= 1
         if self._passes < 0:
             raise TooMuchError(f"it takes more than {MOST_PASSES:,} passes through its loops")
-        # A look at the clock costs as much as the rest of this.
-        if not self._passes & 63 and time.monotonic() > self._end:
-            raise TooMuchError(f"it takes longer than {MOST_SECONDS:g} seconds")
+        self.look()
         if characters:
             self.write(characters)
+
+    def look(self) -> None:
+        """Look at the clock: before every pass, and before whatever may take long by itself."""
+        if time.monotonic() > self._end:
+            raise TooMuchError(f"it takes longer than {MOST_SECONDS:g} seconds")
+
+    def make(self, length: int) -> None:
+        """Take what an expression made: a value of *length* characters or items."""
+        self._made -= length
+        if self._made < 0:
+            raise TooMuchError(f"it makes more than {MOST_MADE:,} characters and items")
 
     def write(self, characters: int) -> None:
         """Take what is about to be written."""

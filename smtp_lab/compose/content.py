@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from smtp_lab.compose.trouble import reason_of
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import printable
 
@@ -136,10 +137,9 @@ def drawn(field: str, content: Any, draw: Callable[[Any, str], bytes], form: str
     try:
         return draw(content, form)
     except Exception as error:  # noqa: BLE001  # of any library that draws
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        problem = f"a {type(content).__name__} cannot be drawn as {form.upper()} ({reason})"
+        what = f"a {type(content).__name__} cannot be drawn as {form.upper()}"
         fix = "save it yourself and give the bytes"
-        raise InputError.of(field, problem, fix) from None
+        raise InputError.of(field, f"{what} ({reason_of(error)})", fix) from None
 
 
 def check_file_name(field: str, name: Any) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from smtp_lab.compose.content import bytes_of, check_file_name, is_figure
 from smtp_lab.compose.figures import check_fits, figure_file
 from smtp_lab.compose.flat import flat, is_frame
+from smtp_lab.compose.trouble import reason_of
 from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,9 +131,8 @@ def _written(field: str, suffix: str, frame: pd.DataFrame) -> bytes:
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001  # of pandas and what it writes with
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError.of(
-            field, f"the DataFrame cannot be written ({reason})", "look at its columns"
+            field, f"the DataFrame cannot be written ({reason_of(error)})", "look at its columns"
         ) from None
 
 

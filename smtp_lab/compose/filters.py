@@ -28,6 +28,9 @@ from smtp_lab.errors import InputError
 __all__ = ("FILTERS", "now", "show")
 
 
+_MOST_DIGITS = 30
+
+
 def show(value: Any, html: bool) -> str:
     """The form of a value that is no text, where a template just names it.
 
@@ -101,6 +104,9 @@ def _language() -> Language:
 
 def _number(value: Any, digits: int | None = None) -> str:
     """A number as the mail's language writes it."""
+    if digits is not None and (type(digits) is not int or not 0 <= digits <= _MOST_DIGITS):
+        fix = f"give 0 to {_MOST_DIGITS}"
+        raise InputError.of("number", f"{digits!r} is no number of decimals", fix)
     whole = isinstance(_filled(value), Integral) and digits is None
     return (
         _language().whole(value)
@@ -177,7 +183,9 @@ def _url(value: Any) -> str:
     """
     text = str(value)
     if not re.fullmatch(r"(?:https?://[^\s/]|mailto:[^\s@]+@)[^\s\x00-\x1f\x7f<>\"]*", text):
-        raise InputError.of("link", f"{text!r} is no link", "give one that begins with https://")
+        raise InputError.of(
+            "link", f"{text[:80]!r} is no link", "give one that begins with https://"
+        )
     return text
 
 

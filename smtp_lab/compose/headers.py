@@ -12,7 +12,7 @@ from smtp_lab.compose.trouble import one_line
 from smtp_lab.config.address import check_address
 from smtp_lab.errors import InputError
 
-__all__ = ("add_headers", "add_unsubscribe")
+__all__ = ("add_headers", "add_unsubscribe", "check_header_name")
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,70}")
 _OWN = {
@@ -24,6 +24,18 @@ _MOST = 2_000  # characters of a value
 _LONGEST = 900  # characters of a link: it stands on one line
 
 
+def check_header_name(field: str, name: Any) -> None:
+    """Refuse *name* where it is none of a header that anybody may set.
+
+    Raises:
+        InputError: It is no name, or that of a header with an argument of its own.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError.of(field, f"{name!r} is no name of a header", "use letters and -")
+    if name.lower() in _OWN or name.lower().startswith(("content-", "resent-")):
+        raise InputError.of(field, f"{name} is set by smtp_lab itself", "leave it out")
+
+
 def add_headers(message: EmailMessage, made: Mapping[str, str], given: Any) -> None:
     """Put *made* and *given*, texts by name, into *message*; what is given wins.
 
@@ -33,12 +45,11 @@ def add_headers(message: EmailMessage, made: Mapping[str, str], given: Any) -> N
     if not isinstance(given, Mapping):
         problem = f"is a {type(given).__name__}"
         raise InputError.of("headers", problem, 'give them by name: {"X-Report": "weekly"}')
-    for name, value in {**made, **given}.items():
+    names = {name.lower() for name in given if isinstance(name, str)}
+    kept = {name: value for name, value in made.items() if name.lower() not in names}
+    for name, value in {**kept, **given}.items():
+        check_header_name("headers", name)
         field = f"headers[{name!r}]"
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise InputError.of("headers", f"{name!r} is no name of a header", "use letters and -")
-        if name.lower() in _OWN or name.lower().startswith(("content-", "resent-")):
-            raise InputError.of(field, "is set by smtp_lab itself", "leave it out")
         if not isinstance(value, str):
             raise InputError.of(field, f"is a {type(value).__name__}", "give a text")
         line = one_line(field, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from functools import cache
 from html import escape
@@ -10,13 +11,27 @@ from typing import Any
 
 from smtp_lab.errors import InputError
 
-__all__ = ("inline_css", "marked", "text_of", "unmarked")
+__all__ = ("check_pictures", "inline_css", "marked", "text_of", "unmarked", "whole_page")
 
+_IMAGE = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
+_ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
+_PAGE = re.compile(r"<html\b|<body\b", re.IGNORECASE)
+_SHELL = (
+    '<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark"></head>'
+    "<body style=\"font-family:'Segoe UI',Helvetica,Arial,sans-serif;"
+    'font-size:15px;line-height:1.5">\n{html}</body></html>\n'
+)
 _STYLE = re.compile(r"<style\b|<link\b", re.IGNORECASE)
 _HEAD = re.compile(r"(<head>)(<style>.*?</style>)(.*?)(</head>)", re.DOTALL)
 _CENTRED = re.compile(r"""\balign=(["']?)center\1|text-align:\s*center""", re.IGNORECASE)
 _LINK = re.compile(r"\[([^\[\]]+)\]\(((?:https?://|mailto:)[^()\s]*)\)")
-_MARKED = re.compile(r"<!--smtp_lab table (\d+)-->.*?<!--end-->", re.DOTALL)
+# Whoever writes a template or its data cannot know it: their comments are comments.
+_OWN = secrets.token_hex(8)
+_MARKED = re.compile(rf"<!--{_OWN} (\d+)-->.*?<!--{_OWN} end-->", re.DOTALL)
+_MARKS = re.compile(rf"<!--{_OWN} (?:\d+|end)-->")
+_MOST_LAID_OUT = 50_000_000  # characters of a table whose cells are all as wide as the widest
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -67,12 +82,40 @@ def _layout() -> Any:
 
 def marked(table: str, number: int) -> str:
     """The HTML *table* with its number around it, see `text_of`."""
-    return f"<!--smtp_lab table {number}-->{table}<!--end-->"
+    return f"<!--{_OWN} {number}-->{table}<!--{_OWN} end-->"
 
 
 def unmarked(page: str) -> str:
     """*page* without the numbers that `marked` put there."""
-    return re.sub(r"<!--(?:smtp_lab table \d+|end)-->", "", page)
+    return _MARKS.sub("", page)
+
+
+def _laid_out(page: str) -> str:
+    """What Inscriptis makes of *page*.
+
+    It is given the tree, as its own way to read a page leaves out, without a word, whatever is
+    nested more than 256 deep.
+
+    Raises:
+        RecursionError: The page is nested too deeply to be read as a whole.
+        MemoryError: A table in it has so many rows and so wide a cell that it would fill too much.
+    """
+    from inscriptis.html_engine import Inscriptis
+    from lxml.etree import ParserError
+    from lxml.html import HTMLParser, document_fromstring
+
+    page = re.sub(r"\A\s*<\?xml [^>]*>", "", page)  # lxml takes no text that says its encoding
+    parser = HTMLParser(huge_tree=True)
+    try:
+        tree = document_fromstring(page, parser=parser)
+    except ParserError:  # there is nothing in it
+        return ""
+    rows = sum(1 for _ in tree.iter("tr"))
+    if rows and rows * max(map(len, tree.itertext()), default=0) > _MOST_LAID_OUT:
+        raise MemoryError
+    if any(fault.type_name == "ERR_RESOURCE_LIMIT" for fault in parser.error_log):
+        raise RecursionError
+    return str(Inscriptis(tree, _layout()).get_text())
 
 
 def text_of(page: str, tables: Sequence[Callable[[], str]] = ()) -> str:
@@ -85,7 +128,6 @@ def text_of(page: str, tables: Sequence[Callable[[], str]] = ()) -> str:
     Raises:
         InputError: The HTML cannot be read.
     """
-    from inscriptis import get_text
     from lxml.etree import LxmlError
 
     def as_text(found: re.Match[str]) -> str:
@@ -95,10 +137,32 @@ def text_of(page: str, tables: Sequence[Callable[[], str]] = ()) -> str:
         page = _MARKED.sub(as_text, page)
     try:
         # What is centred on a page would be pushed far to the right in a text.
-        laid_out = get_text(_CENTRED.sub("", page), _layout())
-    except (LxmlError, ValueError, RecursionError, AssertionError) as error:
+        laid_out = _laid_out(_CENTRED.sub("", page))
+    except RecursionError:
+        problem, fix = "is nested too deeply to be made a text", "write the text part yourself"
+        raise InputError.of("body.html", problem, fix) from None
+    except MemoryError:
+        problem, fix = "is too large to be made a text", "write the text part yourself"
+        raise InputError.of("body.html", problem, fix) from None
+    except (LxmlError, ValueError, AssertionError) as error:
         fix = "write the text part yourself"
         raise InputError.of("body.html", f"cannot be made a text ({error})", fix) from None
     laid_out = _LINK.sub(r"\1 <\2>", laid_out)  # RFC 3986 appendix C
     lines = "\n".join(line.rstrip() for line in laid_out.split("\n"))
     return _BLANK_LINES.sub("\n\n", lines).strip("\n") + "\n"
+
+
+def whole_page(html: str, language: str) -> str:
+    """*html* as a page: what a notebook holds is often a few paragraphs."""
+    return html if _PAGE.search(html) else _SHELL.format(language=language, html=html)
+
+
+def check_pictures(name: str, html: str) -> None:
+    """Refuse a picture without alternative text: not everybody sees it.
+
+    Raises:
+        InputError: *html*, which comes from the template *name*, shows one.
+    """
+    if any(not _ALT.search(image) for image in _IMAGE.findall(html)):
+        fix = 'write alt="what it shows", or alt="" for mere decoration'
+        raise InputError.of(name, "shows a picture without alternative text", fix)

@@ -36,17 +36,22 @@ def languages() -> list[str]:
     return list(_words())
 
 
-@cache
 def language_of(tag: str) -> Language:
     """The language called *tag*, such as ``de``, ``fr`` or ``pt-BR``.
 
     Raises:
         InputError: It is not known.
     """
-    if not isinstance(tag, str) or not _TAG.fullmatch(tag) or not _in_cldr(tag):
+    found = _language(tag) if isinstance(tag, str) else None
+    if found is None:
         fix = f"give a tag such as fr or pt-BR; texts ship in {', '.join(languages())}"
         raise InputError.of("language", f"{tag!r} is not known", fix)
-    return Language(tag)
+    return found
+
+
+@cache
+def _language(tag: str) -> Language | None:
+    return Language(tag) if _TAG.fullmatch(tag) and _in_cldr(tag) else None
 
 
 def _in_cldr(tag: str) -> bool:

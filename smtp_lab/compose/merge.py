@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -14,8 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.compose.dkim import DkimKey
-from smtp_lab.compose.message import write
-from smtp_lab.compose.template import GIVEN, Template
+from smtp_lab.compose.message import check_options, write
+from smtp_lab.compose.row import (
+    Files,
+    Row,
+    WayOut,
+    Wording,
+    files_of,
+    is_missing,
+    text_of_cell,
+    way_out,
+)
+from smtp_lab.compose.template import Template
+from smtp_lab.compose.theme import theme_of
+from smtp_lab.compose.trouble import reason_of
+from smtp_lab.compose.variables import GIVEN
 from smtp_lab.config import Profile, ProfileBook
 from smtp_lab.config.address import parse_sender
 from smtp_lab.errors import InputError, Problem
@@ -26,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = ("MergedMessage", "render_each")
 
 _MOST_PROBLEMS = 20
-Row = dict[str, Any]
-Files = str | Callable[[Row], Mapping[str, Any] | None] | Mapping[str, Any]
 
 
 class MergedMessage(EmailMessage):
@@ -56,7 +66,7 @@ def render_each(  # noqa: PLR0913  # each is a part of a mail, all but the first
     theme: Mapping[str, str] | str | None = None,
     images: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
-    unsubscribe: Callable[[Row], str | Sequence[str]] | str | Sequence[str] | None = None,
+    unsubscribe: WayOut | None = None,
     dkim: DkimKey | None = None,
     **data: Any,
 ) -> list[MergedMessage]:
@@ -69,7 +79,7 @@ def render_each(  # noqa: PLR0913  # each is a part of a mail, all but the first
         frame: A DataFrame, or a list of dicts.
         to: The column with the address.
         name: The column with the name the recipient is called by.
-        subject: As for `render`.
+        subject: The subject, with variables: ``"Order {{ number }}"``.
         attachments: A column with a path, a list of paths, or contents by name; a function that
             gives contents by name for a row (a dict); or contents by name for all, where a name
             such as ``"invoice {number}.pdf"`` is filled from the row.
@@ -81,8 +91,8 @@ def render_each(  # noqa: PLR0913  # each is a part of a mail, all but the first
         language: As for `render`.
         theme: As for `render`.
         images: As for `render`.
-        headers: As for `render`.
-        unsubscribe: As for `render`, or a function of the row.
+        headers: As for `render`, with variables.
+        unsubscribe: As for `render`, with variables, or a function of the row.
         dkim: As for `render`.
         **data: Variables that are the same for all.
 
@@ -90,17 +100,47 @@ def render_each(  # noqa: PLR0913  # each is a part of a mail, all but the first
         The messages, in the order of the rows.
 
     Raises:
-        InputError: All that is wrong; rows are named by their place, from 0.
+        InputError: All that is wrong; rows are named by their place, from 0. The error of a
+            function of yours that failed is the cause.
     """
-    plan = _Plan(Template.open(template), _rows(frame), to, name, key, dict(data))
-    book = ProfileBook.open() if book is None else book
+    template = Template.open(template)
+    _check_kinds({"to": to, "name": name, "key": key}, attachments, unsubscribe)
+    book = _book_of(book)
+    wording = Wording.of(template, subject, headers, unsubscribe)
+    same = _same(book, profile=profile, language=language, theme=theme, images=images, dkim=dkim)
+    plan = _Plan(template, _rows(frame), to, name, key, dict(data), wording)
     plan.check(book, duplicates=duplicates)
-    options: dict[str, Any] = {
-        "subject": subject, "language": language, "theme": theme, "images": images, "dkim": dkim,
-        "headers": headers, "unsubscribe": unsubscribe,
-        "profile": book[profile] if isinstance(profile, str) else profile,
-    }  # fmt: skip
-    return plan.make(options, attachments)
+    return plan.make(same, attachments, unsubscribe)
+
+
+def _book_of(book: Any) -> ProfileBook:
+    if book is None:
+        return ProfileBook.open()
+    if not isinstance(book, ProfileBook):
+        fix = "open one with lab.ProfileBook.open(path)"
+        raise InputError.of("book", f"is a {type(book).__name__}", fix)
+    return book
+
+
+def _same(book: ProfileBook, **options: Any) -> dict[str, Any]:
+    """The arguments of `write` that are the same for all rows: what is wrong is told once."""
+    if isinstance(options["profile"], str):
+        options["profile"] = book[options["profile"]]
+    check_options(**{name: options[name] for name in ("profile", "images", "dkim")})
+    theme_of(options["theme"])
+    return options
+
+
+def _check_kinds(columns: Mapping[str, Any], attachments: Any, unsubscribe: Any) -> None:
+    for role, column in columns.items():
+        if not isinstance(column, str) and (column is not None or role == "to"):
+            raise InputError.of(role, f"is a {type(column).__name__}", "name one column")
+    if not isinstance(attachments, str | Path | list | tuple | Mapping | Callable | None):
+        fix = "name a column, or give contents by name"
+        raise InputError.of("attachments", f"is a {type(attachments).__name__}", fix)
+    if not isinstance(unsubscribe, str | list | tuple | Callable | None):
+        fix = "give an https link, a mail address, or a list of the two"
+        raise InputError.of("unsubscribe", f"is a {type(unsubscribe).__name__}", fix)
 
 
 @dataclass
@@ -113,11 +153,14 @@ class _Plan:
     name: str | None
     key: str | None
     data: dict[str, Any]
+    wording: Wording
     addresses: list[Address] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    cause: BaseException | None = None
 
     def __post_init__(self) -> None:
-        self.needed = self.template.variables(required=True)
+        of_template = self.template.variables(required=True)
+        self.needed = self.wording.needed() | dict.fromkeys(of_template, "")
 
     def check(self, book: ProfileBook, *, duplicates: bool) -> None:
         """Look at everything that can be seen without a message.
@@ -132,7 +175,7 @@ class _Plan:
         if not duplicates:
             self._check_once("to", [address.addr_spec for address in self.addresses], self.to)
         if self.key is not None:
-            self._check_once("key", [str(row[self.key]) for row in self.rows], self.key)
+            self._check_once("key", self._keys(self.key), self.key)
         self.raise_problems()
         addresses = [address.addr_spec for address in self.addresses]
         refused = set(book.policy.refused(addresses, book.contacts))
@@ -150,10 +193,12 @@ class _Plan:
             if column is not None and column not in columns:
                 problem = f"the table has no column {column!r}"
                 self.problems.append(Problem(role, problem, f"it has {known}"))
-        for variable in self.needed:
+        for variable, where in sorted(self.needed.items()):
             if variable not in columns | set(self.data) | {"row"}:
-                problem = f"the table has no column {variable!r}, which template "
-                problem += f"{self.template.name} needs"
+                problem = f"the table has no column {variable!r}, which {where} needs"
+                if not where:
+                    problem = f"the table has no column {variable!r}, which template "
+                    problem += f"{self.template.name} needs"
                 self.problems.append(Problem("frame", problem, f"give {variable}=… for all"))
         for variable in sorted(columns & set(self.data)):
             problem = f"{variable!r} is a column, too"
@@ -162,10 +207,11 @@ class _Plan:
     def _check_row(self, number: int, row: Row) -> None:
         text = row[self.to]
         try:
-            address = parse_sender("" if _missing(text) else str(text), self.to)
-            if self.name is not None and not _missing(row[self.name]):
+            address = parse_sender("" if is_missing(text) else text_of_cell(self.to, text), self.to)
+            if self.name is not None and not is_missing(row[self.name]):
                 spec = parse_sender(address.addr_spec, self.to)
-                address = Address(str(row[self.name]).strip(), spec.username, spec.domain)
+                called = text_of_cell(self.name, row[self.name]).strip()
+                address = Address(called, spec.username, spec.domain)
         except (InputError, ValueError) as error:
             if isinstance(error, InputError):
                 self.blame(number, error)
@@ -175,9 +221,19 @@ class _Plan:
             address = Address("", f"row{number}", "invalid")
         self.addresses.append(address)
         for column in dict.fromkeys([*self.needed, *([self.key] if self.key else [])]):
-            if column in row and _missing(row[column], blank=True):
+            if column in row and is_missing(row[column], blank=True):
                 problem, fix = "is empty", "fill it, or give the variable a default"
                 self.problems.append(Problem(f"rows[{number}].{column}", problem, fix))
+
+    def _keys(self, column: str) -> list[str]:
+        keys = []
+        for number, row in enumerate(self.rows):
+            try:
+                keys.append(text_of_cell(column, row[column]))
+            except InputError as error:
+                self.blame(number, error)
+        self.raise_problems()
+        return keys
 
     def _check_once(self, role: str, values: list[str], column: str) -> None:
         counted = Counter(value.casefold() for value in values)
@@ -190,7 +246,9 @@ class _Plan:
                 self.problems.append(Problem(f"rows[{number}].{column}", problem, fix))
             first.setdefault(folded, number)
 
-    def make(self, options: Mapping[str, Any], attachments: Files | None) -> list[MergedMessage]:
+    def make(
+        self, options: Mapping[str, Any], attachments: Files | None, unsubscribe: WayOut | None
+    ) -> list[MergedMessage]:
         """All messages.
 
         Raises:
@@ -200,9 +258,11 @@ class _Plan:
         made = []
         for number, row in enumerate(self.rows):
             try:
-                own: dict[str, Any] = {"drawn": drawn, "attachments": _files(attachments, row)}
-                if callable(way := options["unsubscribe"]):
-                    own["unsubscribe"] = way(row)
+                own = {
+                    "drawn": drawn,
+                    "attachments": files_of(attachments, row),
+                    "unsubscribe": way_out(unsubscribe, row),
+                }
                 made.append(self.write(number, {**options, **own}))
             except InputError as error:
                 self.blame(number, error)
@@ -215,16 +275,18 @@ class _Plan:
         columns = {
             column: value
             for column, value in row.items()
-            if column.isidentifier() and column not in GIVEN and not _missing(value)
+            if column.isidentifier() and column not in GIVEN and not is_missing(value)
         }
-        message = MergedMessage()
-        made = write(
-            self.template,
-            {**self.data, **columns, "row": row},
-            to=(self.addresses[number],),
-            message=message,
-            **settings,
+        message, data = MergedMessage(), {**self.data, **columns, "row": row}
+        address, profile = self.addresses[number], settings["profile"]
+        worded = self.wording.fill(
+            data,
+            language=settings["language"],
+            theme=settings["theme"],
+            to=(address.addr_spec,),
+            sender=profile.sender or "" if profile else "",
         )
+        made = write(self.template, data, to=(address,), message=message, **{**settings, **worded})
         assert made is message  # noqa: S101  # it was filled
         same = f"key {row[self.key]}" if self.key is not None else _content(message)
         found = hashlib.sha256(f"{self.template.name}\0{same}".encode("utf-8", "replace"))
@@ -233,6 +295,7 @@ class _Plan:
 
     def blame(self, number: int, error: InputError) -> None:
         """Note that *error* is about the row at *number*."""
+        self.cause = self.cause or error.__cause__
         self.problems += [
             Problem(f"rows[{number}].{p.field}" if p.field else f"rows[{number}]", p.problem, p.fix)
             for p in error.problems
@@ -245,7 +308,7 @@ class _Plan:
         shown = self.problems[:_MOST_PROBLEMS]
         if hidden := len(self.problems) - len(shown):
             shown.append(Problem("rows", f"there are {hidden:,} problems more", "mend these first"))
-        raise InputError(*shown)
+        raise InputError(*shown) from self.cause
 
 
 def _rows(frame: Any) -> list[Row]:
@@ -253,7 +316,11 @@ def _rows(frame: Any) -> list[Row]:
 
     if not isinstance(frame, pd.DataFrame):
         is_list = isinstance(frame, Iterable) and not isinstance(frame, str | bytes | Mapping)
-        rows = list(frame) if is_list else []
+        try:
+            rows = list(frame) if is_list else []
+        except Exception as error:
+            problem = f"cannot be read ({reason_of(error)})"
+            raise InputError.of("frame", problem, "look at what gives its rows") from error
         if not rows or not all(isinstance(row, Mapping) for row in rows):
             problem = f"is a {type(frame).__name__}"
             raise InputError.of("frame", problem, "give a DataFrame, or a list of dicts")
@@ -265,64 +332,6 @@ def _rows(frame: Any) -> list[Row]:
         raise InputError.of("frame", "has two columns of one name", "rename one of them")
     lists = [frame[name].tolist() for name in names]
     return [dict(zip(map(str, names), values, strict=True)) for values in zip(*lists, strict=True)]
-
-
-def _missing(value: Any, *, blank: bool = False) -> bool:
-    import pandas as pd
-
-    if isinstance(value, str):
-        return blank and not value.strip()
-    return value is None or bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
-def _files(attachments: Files | None, row: Row) -> Mapping[str, Any]:
-    """The files of *row* by name."""
-    given: Any = attachments
-    if isinstance(attachments, str):
-        if attachments not in row:
-            raise InputError.of("attachments", f"there is no column {attachments!r}", "name one")
-        given = row[attachments]
-        if _missing(given, blank=True):
-            return {}
-    elif callable(attachments):
-        given = attachments(row)
-    elif isinstance(attachments, Mapping):
-        return _each_once(
-            (_name(name, row), content(row) if callable(content) else content)
-            for name, content in attachments.items()
-        )
-    if given is None:
-        return {}
-    if isinstance(given, Mapping):
-        return given
-    paths = given if isinstance(given, list | tuple) else [given]
-    if not all(isinstance(path, str | Path) for path in paths):
-        fix = "give a path, a list of paths, or contents by name"
-        raise InputError.of("attachments", f"is a {type(given).__name__}", fix)
-    return _each_once((Path(path).name, Path(path)) for path in paths)
-
-
-def _each_once(files: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, content in files:
-        if name in found:
-            fix = "give each a name of its own"
-            raise InputError.of("attachments", f"two files are called {name!r}", fix)
-        found[name] = content
-    return found
-
-
-def _name(name: str, row: Row) -> str:
-    def value(found: re.Match[str]) -> str:
-        column = found[1]
-        if column not in row:
-            fix = f"it has {', '.join(map(str, list(row)[:20]))}"
-            raise InputError.of("attachments", f"the table has no column {column!r}", fix)
-        if _missing(row[column]):
-            raise InputError.of("attachments", f"{column} is empty", "fill it for every row")
-        return str(row[column])
-
-    return re.sub(r"\{([^{}]+)\}", value, str(name))
 
 
 def _content(message: EmailMessage) -> str:

@@ -119,9 +119,7 @@ def write(  # noqa: PLR0913  # each is a part of a mail
     message: EmailMessage | None = None,
 ) -> EmailMessage:
     """Do what `render` says; *drawn* keeps pictures for the next mail, *message* is filled."""
-    if profile is not None and not isinstance(profile, Profile):
-        problem = f"is a {type(profile).__name__}"
-        raise InputError.of("profile", problem, "give a Profile, such as book['team']")
+    check_options(profile=profile, images=images, dkim=dkim)
     sender = sender or (profile.sender if profile else None)
     if message is None:
         message = EmailMessage()
@@ -153,6 +151,22 @@ def write(  # noqa: PLR0913  # each is a part of a mail
         add_unsubscribe(message, unsubscribe)
     _finish(message, profile, stamped=stamped, dkim=dkim)
     return message
+
+
+def check_options(*, profile: Any, images: Any, dkim: Any) -> None:
+    """Refuse what is of the wrong kind among the arguments that are the same for many mails.
+
+    Raises:
+        InputError: One is.
+    """
+    if profile is not None and not isinstance(profile, Profile):
+        problem = f"is a {type(profile).__name__}"
+        raise InputError.of("profile", problem, "give a Profile, such as book['team']")
+    if images is not None and not isinstance(images, Mapping):
+        problem = f"is a {type(images).__name__}"
+        raise InputError.of("images", problem, 'give them by name: {"logo": data}')
+    if dkim is not None and not isinstance(dkim, DkimKey):
+        raise InputError.of("dkim", f"is a {type(dkim).__name__}", "give a lab.DkimKey")
 
 
 def _finish(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,9 +13,20 @@ from typing import Any
 
 import jinja2
 
+from smtp_lab.compose.beside import checked_texts, sample_of, texts_of
+from smtp_lab.compose.trouble import one_line, reason_of
 from smtp_lab.errors import InputError, Problem, TemplateError, UnknownNameError
 
-__all__ = ("PARTS", "Source", "base_texts", "from_folder", "shipped", "shipped_names")
+__all__ = (
+    "PARTS",
+    "Source",
+    "base_texts",
+    "by_name",
+    "from_folder",
+    "from_strings",
+    "shipped",
+    "shipped_names",
+)
 
 _KINDS = {".css", ".html", ".ics", ".txt"}
 PARTS = ("subject.txt", "body.html", "body.txt", "headers.txt", "invite.ics")
@@ -115,7 +125,15 @@ def from_folder(path: Path) -> Source:
     Raises:
         InputError: There is none, or a file of it cannot be read.
     """
-    path = path.expanduser()
+    try:
+        return _from_path(path.expanduser())
+    except (OSError, RuntimeError) as error:  # the second for a home that is not known
+        reason = getattr(error, "strerror", None) or reason_of(error)
+        problem = f"{path} cannot be read ({reason})"
+        raise InputError.of("template", problem, "check the path") from None
+
+
+def _from_path(path: Path) -> Source:
     if path.is_dir():
         made = _from(path.name or path.resolve().name, path, path.parent)
         if not {"body.html", "body.txt"} & set(made.parts):
@@ -136,17 +154,17 @@ def _from(name: str, folder: Any, beside: Path | None) -> Source:
         return _read(there[part], f"{name}/{part}") if part in there else ""
 
     parts = {part: read(part) for part in PARTS if part in there}
-    sample = _table(f"{name}/sample.toml", read("sample.toml"))
+    sample = sample_of(f"{name}/sample.toml", read("sample.toml"), folder)
     if "sample.json" in there:
-        sample = _json(f"{name}/sample.json", read("sample.json"))
-    texts = _table(f"{name}/texts.toml", read("texts.toml"))
+        sample = sample_of(f"{name}/sample.json", read("sample.json"), folder)
+    texts = texts_of(f"{name}/texts.toml", read("texts.toml"))
     return Source(
         name,
         parts,
         Loader(name, parts, beside),
         read("style.css"),
-        _merged(base_texts(), texts),
-        {key: _sample_value(value, folder) for key, value in sample.items()},
+        _merged(base_texts() if name != "_base" else {}, texts),
+        sample,
     )
 
 
@@ -154,7 +172,7 @@ def _from(name: str, folder: Any, beside: Path | None) -> Source:
 def base_texts() -> Mapping[str, Mapping[str, str]]:
     """What the base of the shipped templates says, which any template may say, too."""
     text = _folder().joinpath("_base", "texts.toml").read_text(encoding="utf-8")
-    return _table("_base/texts.toml", text)
+    return texts_of("_base/texts.toml", text)
 
 
 def _merged(
@@ -168,19 +186,63 @@ def from_strings(  # noqa: PLR0913  # the parts of a template
     parts: Mapping[str, str],
     *,
     style: str,
-    texts: Mapping[str, Mapping[str, str]],
-    sample: Mapping[str, Any],
-    folder: Path | None,
+    headers: Mapping[str, str] | None,
+    texts: Mapping[str, Mapping[str, str]] | None,
+    sample: Mapping[str, Any] | None,
+    folder: str | os.PathLike[str] | None,
 ) -> Source:
-    """The template whose parts are given.
+    """The template whose parts are given; `smtp_lab.compose.template.Template` says what they are.
 
     Raises:
-        InputError: The name cannot be one.
+        InputError: One is of another kind, there is no body, or the name cannot be one.
     """
+    for part, text in {**parts, "style": style}.items():
+        if not isinstance(text, str):
+            raise InputError.of(part, f"is a {type(text).__name__}", "give the template's text")
+    if not (parts["body.html"] or parts["body.txt"]):
+        fix = "give the HTML, or open a folder with lab.Template.open(path)"
+        raise InputError.of("html", "is empty", fix)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError.of("name", f"{name!r} is no name", "use letters, digits and _")
-    loader = Loader(name, parts, folder)
-    return Source(name, parts, loader, style, _merged(base_texts(), texts), dict(sample))
+    if folder is not None and not isinstance(folder, str | os.PathLike):
+        raise InputError.of("folder", f"is a {type(folder).__name__}", "give the path of one")
+    parts = {**parts, "headers.txt": _as_lines(by_name("headers", headers))}
+    parts = {part: text for part, text in parts.items() if text}
+    texts = checked_texts("texts", by_name("texts", texts))
+    return Source(
+        name,
+        parts,
+        Loader(name, parts, Path(folder) if folder else None),
+        style,
+        _merged(base_texts(), texts),
+        dict(by_name("sample", sample)),
+    )
+
+
+def by_name(field: str, given: Any) -> Mapping[str, Any]:
+    """Give *given* back when it is a mapping with texts as names; an empty one for None.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise InputError.of(field, f"is a {type(given).__name__}", "give a dict")
+    for name in given:
+        if not isinstance(name, str):
+            raise InputError.of(field, f"{name!r} is no name", "name it by a text")
+    return given
+
+
+def _as_lines(headers: Mapping[str, Any]) -> str:
+    for name, value in headers.items():
+        where = f"headers[{name!r}]"
+        if not isinstance(value, str):
+            raise InputError.of(where, f"is a {type(value).__name__}", "give a text")
+        one_line(where, name)
+        one_line(where, value)
+    return "\n".join(f"{name}: {value}" for name, value in headers.items())
 
 
 def _read(entry: Any, name: str) -> str:
@@ -196,40 +258,3 @@ def _read(entry: Any, name: str) -> str:
     except OSError as error:
         problem = Problem(name, f"cannot be read ({error.strerror})", "check the path")
         raise TemplateError(name, None, problem) from None
-
-
-def _table(name: str, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"at line (\d+)", str(error))
-        line = int(found[1]) if found else None
-        where = f"{name}, line {line}" if line else name
-        problem = Problem(where, f"is no TOML ({error})", "mend that line")
-        raise TemplateError(name, line, problem) from None
-
-
-def _json(name: str, text: str) -> dict[str, Any]:
-    try:
-        made = json.loads(text)
-    except json.JSONDecodeError as error:
-        problem = Problem(f"{name}, line {error.lineno}", f"is no JSON ({error.msg})", "mend it")
-        raise TemplateError(name, error.lineno, problem) from None
-    if not isinstance(made, dict):
-        raise TemplateError(name, None, Problem(name, "holds no object", "begin it with {"))
-    return made
-
-
-def _sample_value(value: Any, folder: Any) -> Any:
-    """A table with ``columns`` and ``rows`` is a DataFrame, one with ``file`` that file's bytes."""
-    if isinstance(value, list):
-        return [_sample_value(one, folder) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"columns", "rows"}:
-        import pandas as pd
-
-        return pd.DataFrame(value["rows"], columns=value["columns"])
-    if set(value) == {"file"} and "/" not in value["file"] and "\\" not in value["file"]:
-        return folder.joinpath(value["file"]).read_bytes()
-    return {key: _sample_value(one, folder) for key, one in value.items()}

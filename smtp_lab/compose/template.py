@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,38 +10,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
-from smtp_lab.compose.budget import Budget, spending
+from smtp_lab.compose.budget import Budget, deadline, spending
 from smtp_lab.compose.filters import FILTERS, now, show
-from smtp_lab.compose.html import inline_css, text_of, unmarked
+from smtp_lab.compose.html import check_pictures, inline_css, text_of, unmarked, whole_page
 from smtp_lab.compose.language import Texts, language_of, languages, text_tag
+from smtp_lab.compose.lines import Line, header_lines
 from smtp_lab.compose.pictures import Pictures
 from smtp_lab.compose.sandbox import Sandbox
-from smtp_lab.compose.sources import Source, base_texts, from_folder, from_strings, shipped
+from smtp_lab.compose.sources import (
+    Source,
+    base_texts,
+    by_name,
+    from_folder,
+    from_strings,
+    shipped,
+)
 from smtp_lab.compose.theme import theme_of
 from smtp_lab.compose.trouble import FAULTS, one_line, template_error, with_place
-from smtp_lab.compose.variables import names_used
-from smtp_lab.errors import InputError, Problem, TemplateError
+from smtp_lab.compose.variables import GIVEN, Reading
+from smtp_lab.errors import InputError
 
 if TYPE_CHECKING:
     from smtp_lab.compose.preview import Preview
 
 __all__ = ("Filled", "Template")
 
-GIVEN = frozenset(("cc", "images", "language", "sender", "subject", "t", "theme", "to"))
-"""Names a template always has; no data is called so."""
-
-_IMAGE = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
-_ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
-_PAGE = re.compile(r"<html\b|<body\b", re.IGNORECASE)
-_SHELL = (
-    '<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<meta name="color-scheme" content="light dark"></head>'
-    "<body style=\"font-family:'Segoe UI',Helvetica,Arial,sans-serif;"
-    'font-size:15px;line-height:1.5">\n{html}</body></html>\n'
-)
 _ROOT = Sandbox(jinja2.BaseLoader(), show)
 _ROOT.filters |= FILTERS
 _ROOT.globals["now"] = now
@@ -112,26 +106,11 @@ class Template:
         name: str = "template",
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
-        lines = "\n".join(f"{key}: {value}" for key, value in (headers or {}).items())
-        given = {"subject.txt": subject, "body.html": html, "body.txt": text, "headers.txt": lines}
-        for part, source in {**given, "style": style}.items():
-            if not isinstance(source, str):
-                problem = f"is a {type(source).__name__}"
-                raise InputError.of(part, problem, "give the template's text")
-        if not (html or text):
-            fix = "give the HTML, or open a folder with lab.Template.open(path)"
-            raise InputError.of("html", "is empty", fix)
-        parts = {part: source for part, source in given.items() if source}
-        self._set(
-            from_strings(
-                name,
-                parts,
-                style=style,
-                texts=texts or {},
-                sample=sample or {},
-                folder=Path(folder) if folder else None,
-            )
+        parts = {"subject.txt": subject, "body.html": html, "body.txt": text}
+        source = from_strings(
+            name, parts, style=style, headers=headers, texts=texts, sample=sample, folder=folder
         )
+        self._set(source)
 
     @classmethod
     def open(cls, where: str | os.PathLike[str] | Template) -> Template:
@@ -169,7 +148,8 @@ class Template:
         self.name = source.name
         self._source = source
         self._environment = _ROOT.overlay(loader=source.loader)
-        self._heads = self._header_templates()
+        lines = source.parts.get("headers.txt", "")
+        self._heads = header_lines(self._environment, f"{self.name}/headers.txt", lines)
 
     @property
     def sample(self) -> dict[str, Any]:
@@ -191,20 +171,60 @@ class Template:
         Raises:
             TemplateError: It cannot be read.
         """
-        return sorted(self._names(required=required) - GIVEN - {"now"})
+        return self._sorted(self._names(), required=required)
 
     @property
     def themed(self) -> bool:
         """Whether a theme changes anything about it: it uses one, or extends what does."""
-        return "theme" in self._names(required=False)
+        return "theme" in self._names().found
 
-    def _names(self, *, required: bool) -> set[str]:
-        trees = [tree for part in self._source.parts for tree in self._trees(part)]
+    def line(self, name: str, text: str) -> Line:
+        """Give *text*, such as a subject, as what can be filled with the data of a mail.
+
+        Args:
+            name: What it is called in an error.
+            text: With blanks, as those of the template.
+
+        Raises:
+            TemplateError: It is no template.
+        """
+        return Line(self._environment, name, text)
+
+    def variables_of(self, line: Line, *, required: bool = False) -> list[str]:
+        """The names of the data that *line* uses, see `variables`.
+
+        Raises:
+            TemplateError: It includes what cannot be read.
+        """
+        reading = self._reading()
         try:
-            return names_used(trees, required=required)
-        except jinja2.TemplateSyntaxError as error:  # an unknown filter, found in no named file
-            error.name = None
-            raise template_error(error, self.name) from None
+            reading.tree(line.tree)
+        except InputError:
+            raise
+        except FAULTS as error:
+            raise template_error(error, line.name) from None
+        return self._sorted(reading, required=required)
+
+    def _names(self) -> Reading:
+        reading, at = self._reading(), self.name
+        try:
+            for part in self._source.parts:
+                at = f"{self.name}/{part}"
+                if part != "headers.txt":
+                    reading.file(at)
+            for head in self._heads.values():
+                reading.tree(head.tree)
+        except InputError:
+            raise
+        except FAULTS as error:
+            raise template_error(error, at) from None
+        return reading
+
+    def _reading(self) -> Reading:
+        return Reading(self._parsed, self._environment.globals)
+
+    def _sorted(self, reading: Reading, *, required: bool) -> list[str]:
+        return sorted((reading.needed if required else reading.found) - GIVEN)
 
     def preview(
         self, *, language: str = "en", theme: Mapping[str, str] | str | None = None, **data: Any
@@ -235,20 +255,9 @@ class Template:
         Raises:
             InputError: It cannot be filled; a `TemplateError` names file, line and variable.
         """
-        if taken := sorted(GIVEN.intersection(data)):
-            raise InputError.of("data", f"{taken[0]!r} is a name of smtp_lab's own", "rename it")
-        tongue = language_of(language)
-        texts = self._texts(language)
         pictures = pictures or Pictures()
-        context = dict(data) | {
-            "images": pictures.links,
-            "language": language,
-            "sender": sender,
-            "t": texts,
-            "theme": theme_of(theme),
-            "to": list(to),
-        }
-
+        context = self._context(data, language, theme, to, sender) | {"images": pictures.links}
+        tongue, until = language_of(language), deadline()
         tables: list[Callable[[], str]] | None = None
         if "body.txt" not in self._source.parts:
             tables = []
@@ -257,17 +266,18 @@ class Template:
             if name not in self._source.parts:
                 return ""
             noted = tables if name == "body.html" else None
-            with spending(Budget(pictures, tongue, noted)):
+            with spending(Budget(pictures, tongue, noted, until=until)):
                 return self._fill(name, context)
 
         made = one_line("subject", part("subject.txt")) if subject is None else subject
         context["subject"] = made or ""
         html = part("body.html")
         if html:
-            html = self._checked(inline_css(_whole(html, language), self._source.style))
+            html = inline_css(whole_page(html, language), self._source.style)
+            check_pictures(f"template {self.name}", html)
         text = part("body.txt") if tables is None else text_of(html, tables)
-        with spending(Budget(pictures, tongue)):
-            headers = {name: self._head(name, head, context) for name, head in self._heads.items()}
+        with spending(Budget(pictures, tongue, until=until)):
+            headers = {name: head.fill(context) for name, head in self._heads.items()}
         return Filled(
             subject=made or None,
             html=unmarked(html) if tables else html,
@@ -276,6 +286,25 @@ class Template:
             invite=part("invite.ics"),
             pictures=pictures,
         )
+
+    def fill_line(  # noqa: PLR0913  # what a template gets to know of a mail
+        self,
+        line: Line,
+        data: Mapping[str, Any],
+        *,
+        language: str = "en",
+        theme: Mapping[str, str] | str | None = None,
+        to: tuple[str, ...] = (),
+        sender: str = "",
+    ) -> str:
+        """Fill *line*, which `line` gave, as `fill` fills the subject of the template.
+
+        Raises:
+            InputError: It cannot be filled.
+        """
+        context = self._context(data, language, theme, to, sender)
+        with spending(Budget(None, language_of(language))):
+            return line.fill(context)
 
     def __repr__(self) -> str:
         return f"<Template {self.name}: {', '.join(self._source.parts)}>"
@@ -291,6 +320,27 @@ class Template:
             raise InputError.of("language", f"{language!r} is not known", fix)
         return Texts(known[tag] if tag else {}, f"template {self.name}, {language}")
 
+    def _context(
+        self,
+        data: Mapping[str, Any],
+        language: str,
+        theme: Mapping[str, str] | str | None,
+        to: tuple[str, ...],
+        sender: str,
+    ) -> dict[str, Any]:
+        """What the template sees: *data*, and what it always has."""
+        data = by_name("data", data)
+        if taken := sorted(GIVEN.intersection(data)):
+            raise InputError.of("data", f"{taken[0]!r} is a name of smtp_lab's own", "rename it")
+        tongue = language_of(language)
+        return dict(data) | {
+            "language": tongue.tag,
+            "sender": sender,
+            "t": self._texts(language),
+            "theme": theme_of(theme),
+            "to": list(to),
+        }
+
     def _fill(self, part: str, context: Mapping[str, Any]) -> str:
         name = f"{self.name}/{part}"
         try:
@@ -304,65 +354,15 @@ class Template:
             raise InputError.of(f"template {name}", "would hold a NUL", "take it out of the data")
         return filled
 
-    def _head(self, name: str, head: jinja2.Template, context: Mapping[str, Any]) -> str:
-        try:
-            return one_line(name, head.render(context))
-        except InputError:
-            raise
-        except FAULTS as error:
-            raise template_error(error, f"{self.name}/headers.txt") from None
-
-    def _header_templates(self) -> dict[str, jinja2.Template]:
-        """Each header by itself: a line break in a value makes no second one."""
-        made = {}
-        lines = self._source.parts.get("headers.txt", "").splitlines()
-        for number, line in enumerate(lines, 1):
-            name, colon, value = line.partition(":")
-            if not line.strip():
-                continue
-            where = f"{self.name}/headers.txt"
-            if not colon or not name.strip():
-                problem = Problem(f"{where}, line {number}", "is no header", "write Name: value")
-                raise TemplateError(where, number, problem)
-            try:
-                made[name.strip()] = self._environment.from_string(value.strip())
-            except jinja2.TemplateSyntaxError as error:
-                error.lineno = number
-                raise template_error(error, where) from None
-        return made
-
-    def _checked(self, html: str) -> str:
-        """Refuse a picture without alternative text: not everybody sees it."""
-        for image in _IMAGE.findall(html):
-            if not _ALT.search(image):
-                fix = 'write alt="what it shows", or alt="" for mere decoration'
-                raise InputError.of(
-                    f"template {self.name}", "shows a picture without alternative text", fix
-                )
-        return html
-
-    def _trees(self, part: str) -> list[nodes.Template]:
-        """The syntax of *part*, and of all it extends, includes or imports by name."""
-        if part == "headers.txt":
-            names, made = [], [self._parsed(f"{self.name}/{part}")]
-        else:
-            names, made = [f"{self.name}/{part}"], []
-        seen: set[str] = set()
-        while names:
-            name = names.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            tree = self._parsed(name)
-            made.append(tree)
-            names += [other for other in meta.find_referenced_templates(tree) if other]
-        return made
-
     def _parsed(self, name: str) -> nodes.Template:
+        """The syntax of the file called *name*."""
         try:
             assert self._environment.loader is not None  # noqa: S101  # each template has one
             source, _, _ = self._environment.loader.get_source(self._environment, name)
+            self._environment.get_template(name)  # an unknown filter is found by compiling
             return self._environment.parse(source, name, name)
+        except (InputError, jinja2.TemplateNotFound):
+            raise
         except FAULTS as error:
             raise template_error(error, name) from None
 
@@ -370,8 +370,3 @@ class Template:
 @cache
 def _shipped(name: str) -> Template:
     return Template._of(shipped(name))  # noqa: SLF001  # compiled once
-
-
-def _whole(html: str, language: str) -> str:
-    """*html* as a page: what a notebook holds is often a few paragraphs."""
-    return html if _PAGE.search(html) else _SHELL.format(language=language, html=html)

@@ -8,20 +8,28 @@ import jinja2
 
 from smtp_lab.compose.budget import TooMuchError
 from smtp_lab.errors import InputError, Problem, TemplateError
+from smtp_lab.transcript import printable
 
-__all__ = ("FAULTS", "one_line", "template_error", "with_place")
+__all__ = ("FAULTS", "one_line", "reason_of", "template_error", "with_place")
 
-FAULTS = (
-    jinja2.TemplateError,
-    TooMuchError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What Jinja, and Python below it, raise for a template or its data."""
+FAULTS = Exception
+"""What may be raised by a template and its data: a function or an object of the caller raises
+whatever it likes. Nothing is caught that is to end the program."""
+
+_PLAIN = (ArithmeticError, AttributeError, TypeError, ValueError)  # whose words say enough
+_LONGEST_REASON = 300  # characters: an exception may quote all of the data
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what *error* says, or what it is called where it says nothing."""
+    try:
+        said = next(iter(str(error).strip().splitlines()), "")
+    except Exception:  # noqa: BLE001  # an exception of anybody's may fail to say what it is
+        said = ""
+    said = printable(said)
+    if len(said) > _LONGEST_REASON:
+        said = f"{said[:_LONGEST_REASON]}…"
+    return said.rstrip(".") or type(error).__name__
 
 
 def one_line(name: str, text: str) -> str:
@@ -65,7 +73,7 @@ def template_error(error: Exception, name: str) -> TemplateError:
 
 def _said(error: Exception) -> tuple[str, str, str]:
     """Problem, fix and the variable that is missing, if that is it."""
-    said = next(iter(str(error).splitlines()), type(error).__name__)
+    said = reason_of(error)
     variable = ""
     match error:
         case jinja2.TemplateSyntaxError():
@@ -84,18 +92,30 @@ def _said(error: Exception) -> tuple[str, str, str]:
             fix = "templates may not do that"
         case RecursionError():
             said, fix = "it calls itself without end", "make it do less"
-        case _:
+        case MemoryError():
+            said, fix = "it takes more memory than there is", "make it do less"
+        case _ if isinstance(error, _PLAIN) or said == type(error).__name__:
             said, fix = f"cannot be filled ({said})", "look at the data it was given"
+        case _:
+            kind = type(error).__name__
+            said, fix = f"cannot be filled ({kind}: {said})", "look at the data it was given"
     return said, fix, variable
 
 
 def _place(error: BaseException, name: str) -> tuple[str, int | None]:
     """File and line of the template in which *error* was raised; the innermost one."""
     found: tuple[str, int | None] = (name, None)
-    trace = error.__traceback__
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if "__jinja_exception__" in trace.tb_frame.f_globals:  # Jinja puts the template's frames in
-            found = (name if file == "<template>" else file, trace.tb_lineno)
-        trace = trace.tb_next
+    # Python makes another error of a StopIteration, and Jinja leaves the first as it was.
+    for one in (error, error.__cause__):
+        trace = one.__traceback__ if one is error or isinstance(one, StopIteration) else None
+        while trace is not None:
+            code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals
+            file = name if code.co_filename == "<template>" else code.co_filename
+            if "__jinja_exception__" in names:  # Jinja puts the template's frames in
+                found = (file, trace.tb_lineno)
+            elif one is not error and (template := names.get("__jinja_template__")):
+                found = (file, template.get_corresponding_lineno(trace.tb_lineno))
+            trace = trace.tb_next
+        if found[1]:
+            break
     return found

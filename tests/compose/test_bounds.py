@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 import smtp_lab as lab
@@ -60,8 +62,65 @@ def test_what_does_not_end_ends(html):
 def test_what_takes_long_ends(monkeypatch):
     """The clock is looked at between the steps of a template."""
     monkeypatch.setattr(budget, "MOST_SECONDS", -1)
-    with pytest.raises(TemplateError, match="line 2: it takes longer than -1 seconds"):
+    with pytest.raises(TemplateError, match="it takes longer than -1 seconds"):
         lab.Template("\n{% for i in range(1000) %}{% endfor %}").fill({})
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "{{ big | replace('b', 'c') | length }}",
+        "{{ big.upper() | length }}",
+        "{{ number // 7 }}",
+        "{% set x = number * 2 %}",
+        "{% set x = big ~ 'a' %}",
+        "{% for i in [1] %}{% endfor %}",
+        "{% macro m() %}{% endmacro %}{{ m() }}",
+        "{% block b %}{% endblock %}",
+        "{% include 'template/body.txt' %}",
+    ],
+)
+def test_the_clock_is_looked_at_before_whatever_may_take_long(monkeypatch, use):
+    """However little is done before, what comes after the end of the time is not begun."""
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def late():
+        now[0] = budget.MOST_SECONDS + 1
+        return ""
+
+    # The last line is only reached where nothing was looked at.
+    template = lab.Template(
+        "{% set x = late.property %}\n" + use + "\n{{ never.reached }}", text="{{ 1 }}"
+    )
+    data = {
+        "big": BIG,
+        "number": 7**1000,
+        "late": type("Late", (), {"property": property(lambda _: late())})(),
+    }
+    with pytest.raises(TemplateError, match=r"line [12]: it takes longer than 10 seconds"):
+        template.fill(data)
+
+
+def test_all_parts_have_the_same_time(monkeypatch):
+    """Ten seconds are for the mail, not for each of its parts."""
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def late():
+        now[0] += 6
+        return "x"
+
+    template = lab.Template("{{ late() }}", subject="{{ late() }}", text="{{ 'y' }}")
+    with pytest.raises(TemplateError, match=r"body\.txt, line 1: it takes longer than 10 seconds"):
+        template.fill({"late": late})
+
+
+def test_all_that_is_made_is_counted():
+    """Many values that are each short enough are too much together."""
+    html = "{% for i in range(99999) %}{% set x = big | upper %}{% endfor %}"
+    with pytest.raises(TemplateError, match="it makes more than 50,000,000 characters and items"):
+        lab.Template(html).fill({"big": BIG})
 
 
 def test_what_is_usual_is_left_alone():

@@ -210,7 +210,7 @@ class TestHandout:
         with pytest.raises(InputError, match=words):
             lab.handout(dialogues, to="t@example.com")
 
-    @pytest.mark.parametrize("dialogues", [None, 3, "abc", b"abc", object()], ids=repr)
+    @pytest.mark.parametrize("dialogues", [None, 3, "abc", b"abc", object()])
     def test_what_holds_no_dialogues_is_refused(self, dialogues):
         """One sentence says what to give."""
         with pytest.raises(InputError, match=r"dialogues: is a .*; give a Transcript, a Delivery"):

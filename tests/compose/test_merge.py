@@ -70,11 +70,21 @@ class TestRows:
             ),
             (lambda row: {f"{row['name'][:2]}.txt": "x"}, [["U0.txt"], ["U1.txt"]]),
             (lambda row: None, [[], []]),
+            ([Path(__file__)], [["test_merge.py"]] * 2),
             ("path", [["one.txt"], []]),
             ("paths", [["one.txt", "two.txt"], ["two.txt"]]),
             ("contents", [["a.csv"], ["b.bin"]]),
         ],
-        ids=["for all", "names from the row", "function", "none", "path", "paths", "contents"],
+        ids=[
+            "for all",
+            "names from the row",
+            "function",
+            "none",
+            "paths for all",
+            "path",
+            "paths",
+            "contents",
+        ],
     )
     def test_attachments_of_a_row(self, tmp_path, attachments, names):
         """Paths in a column, contents by name, or a function."""
@@ -110,6 +120,64 @@ class TestRows:
         """A function of the row gives the link."""
         messages = each(unsubscribe=lambda row: f"https://example.com/out?u={row['email'][:2]}")
         assert messages[1]["List-Unsubscribe"] == "<https://example.com/out?u=u1>"
+
+
+class TestTexts:
+    """A subject, headers and a way out that are given are filled from each row."""
+
+    def test_they_say_what_the_row_says(self):
+        """With the filters and the names a template has, and nothing escaped."""
+        messages = each(
+            subject="{{ row['Order no'] | number }} for {{ name }} <{{ to[0] }}>",
+            headers={"X-Note": "{{ note | default('none') }}, {{ language }}", "X-All": "same"},
+            unsubscribe=["https://example.com/out?u={{ email | urlencode }}", "u@example.com"],
+            language="de",
+        )
+        assert [m["Subject"] for m in messages][:2] == [
+            '100 for U0 "x", <b> <u0@example.com>',
+            '101 for U1 "x", <b> <u1@example.com>',
+        ]
+        assert [m["X-Note"] for m in messages] == ["none, de", "note 1, de", "none, de"]
+        assert {m["X-All"] for m in messages} == {"same"}
+        assert messages[1]["List-Unsubscribe"] == (
+            "<https://example.com/out?u=u1%40example.com>, <mailto:u@example.com?subject=unsubscribe>"
+        )
+
+    def test_a_subject_of_one_mail_is_what_it_is(self):
+        """`render` writes for one reader: what is given there is no template."""
+        message = lab.render(lab.Template("x"), to="a@example.com", subject="{{ name }}", name="n")
+        assert message["Subject"] == "{{ name }}"
+
+    def test_a_given_header_wins_whatever_its_case(self):
+        """One of the template with the same name is left out."""
+        template = lab.Template("x", subject="s", headers={"X-For": "all"})
+        (message,) = lab.render_each(
+            template, people(1), to="email", headers={"x-for": "{{ name }}"}
+        )
+        assert message.get_all("X-For") == ['U0 "x", <b>']
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"subject": "{{ nobody }}"}, "frame: the table has no column 'nobody', which subject needs; give nobody=… for all."),
+            ({"headers": {"X-A": "{{ nobody }}"}}, "frame: the table has no column 'nobody', which headers['X-A'] needs; give nobody=… for all."),
+            ({"unsubscribe": "https://example.com/{{ nobody }}"}, "frame: the table has no column 'nobody', which unsubscribe needs; give nobody=… for all."),
+            ({"subject": "{{ note }}"}, "rows[0].note: is empty; fill it, or give the variable a default."),
+            ({"subject": "{% if %}"}, "subject: is no template (Expected an expression, got 'end of statement block'); mend that line; braces that are no template stand in {% raw %}."),
+            ({"subject": "{% include 'none.html' %}"}, "subject: there is no file 'none.html'; check the name."),
+            ({"subject": "{{ name.nobody }}"}, "rows[0].subject: 'str object' has no attribute 'nobody'; look at the data it was given."),
+            ({"subject": "{{ name | number }}"}, "rows[0].subject: cannot be filled ("),
+            ({"subject": "{{ name }}", "frame": people(2, name=["ok", "a\nb"])}, "rows[1].subject: holds a line break or another control character; take it out."),
+            ({"subject": "{{ name }}", "frame": people(2, name=["ok", "=?utf-8?q?x?="])}, "rows[1].subject: holds an encoded word"),
+            ({"headers": {"X-A": "{{ name }}"}, "frame": people(2, name=["ok", "a\r\nBcc: x"])}, "rows[1].headers['X-A']: holds a line break"),
+            ({"headers": {"X-A": "{{ 'x' * 10**9 }}"}}, "rows[0].headers['X-A']: it makes a value longer than 1,000,000"),
+            ({"unsubscribe": "https://example.com/{{ name }}"}, "rows[0].unsubscribe: "),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )  # fmt: skip
+    def test_what_is_wrong_with_them_is_told(self, changes, words):
+        """What can be seen without a message comes first; the rest is told by its row."""
+        assert problems(lambda: each(**changes))[0].startswith(words)
 
 
 class TestChecks:

@@ -121,6 +121,8 @@ class TestSources:
             (lambda p: lab.Template("x", name="../x"), "name: '../x' is no name"),
             (lambda p: lab.Template.open(3), "template: is a int; give a name"),
             (lambda p: lab.Template.open("a\0b"), "template: holds a NUL"),
+            (lambda p: lab.Template.open("/" + "a" * 5000), "cannot be read (File name too long); check the path"),
+            (lambda p: lab.Template.open("~nobody-is-called-so/x"), "cannot be read (Could not determine home"),
             (lambda p: lab.Template.open(p / "none"), "none is no template; give a folder"),
             (lambda p: lab.Template.open(folder(p / "e", sample_toml="")), "has no body.html"),
             (lambda p: lab.Template.open(folder(p / "m", body_html="", sample_toml="a = [\n1")), "m/sample.toml"),
@@ -255,6 +257,13 @@ class TestStyles:
             "style=" not in Page(lab.Template(html).fill({"on": False, "c": ""}).html).all("p")[0]
         )
 
+    def test_styles_that_do_not_end_are_read_once(self):
+        """A hundred thousand beginnings are read as fast as one; what is a template stays one."""
+        html = "<style>" * 100_000 + "{{ x }}"
+        assert lab.Template(text=html).fill({"x": "y"}).text.endswith("<style>y")
+        both = "<style>{#a</STYLE>{{ x }}<Style media=x>{%b{{ x }}</style><style"
+        assert lab.Template(text=both).fill({"x": "y"}).text == both.replace("{{ x }}", "y")
+
     def test_lines_are_still_counted(self):
         """What is kept from Jinja changes no line."""
         with pytest.raises(TemplateError) as caught:
@@ -298,6 +307,39 @@ class TestText:
         filled = lab.Template("{{ f }}{{ e }}").fill({"f": pd.DataFrame({"a": [evil]}), "e": evil})
         assert filled.text.count("<!--smtp_lab table 0-->x<!--end-->") == 2
         assert "<!--" not in filled.html.replace("&lt;!--", "")
+
+    @pytest.mark.parametrize("number", ["0", "7", "9" * 5000])
+    def test_a_comment_that_looks_like_a_mark_is_a_comment(self, number):
+        """Whoever writes the template or its data can number no table of ours."""
+        html = f"<p>a</p><!--smtp_lab table {number}--><p>b</p><!--end-->"
+        frame = pd.DataFrame({"n": [1]})
+        filled = lab.Template(html + "{{ f }}{{ e | safe }}").fill({"f": frame, "e": html})
+        assert filled.text == "a\n\nb\n\nn\n-\n1\n\na\n\nb\n"
+        assert filled.html.count(f"<!--smtp_lab table {number}-->") == 2
+        assert filled.html.count("<!--") == 4
+
+    @pytest.mark.parametrize("deep", [10, 260, 600, 1002, 3000])
+    @pytest.mark.parametrize("tags", [["div"], ["span"], ["ul", "li"], ["table", "tr", "td"]])
+    def test_no_text_is_lost_in_the_depth(self, tags, deep):
+        """All of it is there, or one sentence says that it cannot be."""
+        times = deep // len(tags)
+        ends = "".join(f"</{tag}>" for tag in reversed(tags)) * times
+        html = "".join(f"<{tag}>" for tag in tags) * times + "within" + ends + "<p>after</p>"
+        if deep > 900:  # Python itself goes no deeper; between these two it depends on who calls
+            with pytest.raises(InputError) as caught:
+                lab.Template(html).fill({})
+            assert str(caught.value) == (
+                "body.html: is nested too deeply to be made a text; write the text part yourself."
+            )
+            assert lab.Template(html, text="mine").fill({}).text == "mine"
+        else:
+            assert lab.Template(html).fill({}).text.split()[-2:] == ["within", "after"]
+
+    def test_a_table_of_text_that_would_be_huge_is_refused(self):
+        """Every cell is as wide as the widest: many rows beside a long word are too much."""
+        html = "<table>" + "<tr><td>x<td>y</tr>" * 5000 + "<tr><td>{{ x }}<td>y</table>"
+        with pytest.raises(InputError, match=r"body\.html: is too large to be made a text; write"):
+            lab.Template(html).fill({"x": "w" * 100_000})
 
 
 class TestLanguage:
