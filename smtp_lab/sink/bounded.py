@@ -138,7 +138,8 @@ class Bounded(LoginEsmtp):
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._heard = self.loop.time()
-        self._deadline = min(self._heard + (duration or self._timeout_duration), self._end)
+        deadline = self._heard + (duration or self._timeout_duration)
+        self._deadline = deadline if deadline < self._end else self._end
         if self._timeout_handle is None:
             self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
 

@@ -66,6 +66,14 @@ class SessionLog:
         at = (_now() - self._begin) // 1000
         noted.append(f'["{direction}","{self.stage}","{text}",{at},{self._tls}]')
 
+    def affirmed(self, text: str) -> None:
+        """Note a reply that is known to be plain: printable, without quotes and backslashes."""
+        if len(self._noted) >= _MOST:
+            self.note("S", text)
+            return
+        at = (_now() - self._begin) // 1000
+        self._noted.append(f'["S","{self.stage}","{text}",{at},{self._tls}]')
+
     def command(self, verb: str, arg: str | None) -> None:
         """Note a command; of a login the mechanism at the most, which may be the secret itself."""
         self.stage = _STAGES.get(verb, self.stage)

@@ -171,23 +171,33 @@ class LabProtocol(Bounded):
         """Note the command, and carry it out where the limits allow."""
         self._verb = command
         self._commands += 1
-        if self._commands > self.door.limits.commands:
+        if self._commands > self.limits.commands:
             self.dismiss("421 4.7.0 Error: too many commands")
+            return None
+        quick = _QUICK.get(command)
+        if quick is not None and length <= self.command_size_limit:
+            self._after_auth = False
+            self._reset_timeout()
+            self.log.command(command, arg)
+            try:
+                self.affirm(quick(self, arg))
+            except Refused as refused:
+                self.reply(refused.reply)
             return None
         if command not in self._smtp_methods:
             self._unknown(command)
             return None
         self._after_auth = command == "AUTH"
         self.log.command(command, arg)
-        quick = _QUICK.get(command)
-        if quick is None or length > self.command_size_limit:
-            return super().obey(command, arg, length)
-        self._reset_timeout()
-        try:
-            self.reply(quick(self, arg), soon=True)
-        except Refused as refused:
-            self.reply(refused.reply)
-        return None
+        return super().obey(command, arg, length)
+
+    def affirm(self, text: str) -> None:
+        """Note and send one of our own good replies, which is complete; soon is soon enough."""
+        if not self.door.enhanced:
+            self.reply(text, soon=True)
+            return
+        self.log.affirmed(text)
+        self.write(text.encode() + b"\r\n", soon=True)
 
     def _unknown(self, command: str) -> None:
         # A client that goes on after a refused AUTH, or one whose AUTH was not understood, says its

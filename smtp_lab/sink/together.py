@@ -26,7 +26,9 @@ class Together:
         """Write *data* to *transport* before the loop waits for anything."""
         if not self._waiting:
             self._loop.call_soon(self._send_all)
-        self._waiting[transport] = self._waiting.get(transport, b"") + data
+        if transport in self._waiting:
+            data = self._waiting[transport] + data
+        self._waiting[transport] = data
 
     def send(self, transport: asyncio.Transport) -> None:
         """Write what waits for *transport* now."""
