@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def bring_up_to_date(folder: Path, wanted: Catalog) -> None:
     """Add what is new, take away what is gone, and leave translations as they are."""
     for path in sorted(folder.glob("*.po")):
         catalogue = in_the_catalogue(path.stem, folder)
-        catalogue.update(wanted, no_fuzzy_matching=True)
+        catalogue.update(deepcopy(wanted), no_fuzzy_matching=True)  # which takes over its messages
         catalogue.obsolete.clear()
         if path.stem == "en":  # what the code says is English
             for message in catalogue:

@@ -79,7 +79,7 @@ def prune(connection: sa.Connection, retention: Retention, *, now: datetime | No
         sa.select(m.c.id, m.c.size, m.c.received_at).order_by(m.c.id).limit(_AT_ONCE)
     ).all()
     moment = now or datetime.now(UTC)
-    since = micros(moment - retention.age) if retention.age else None
+    since = _since(moment, retention.age)
     count, octets, gone = kept["messages"], kept["bytes"], 0
     for row in oldest:
         old = since is not None and row.received_at < since
@@ -94,6 +94,16 @@ def prune(connection: sa.Connection, retention: Retention, *, now: datetime | No
         connection.execute(sa.update(c).values(messages=count, bytes=octets))
     _prune_sessions(connection, retention, since, moment)
     return gone
+
+
+def _since(moment: datetime, age: timedelta | None) -> int | None:
+    """What came before it is beyond *age*; None where nothing can be."""
+    if age is None:
+        return None
+    try:
+        return micros(moment - age)
+    except OverflowError:  # before the year 1
+        return None
 
 
 def remove(connection: sa.Connection, ids: Sequence[int]) -> int:

@@ -18,6 +18,8 @@ __all__ = ("BasicAuth", "NoAuth", "OAuth2", "WithSecrets")
 _SCOPE = re.compile(r"[!#-+\--\[\]-~]*")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
+_UNTYPED = re.compile("[\0\r\n]")
+
 
 def secret_field() -> Any:
     """A field for a `Secret`: in no dump, no repr and no file."""
@@ -108,6 +110,14 @@ class BasicAuth(WithSecrets):
         if not value.strip():
             raise ValueError("is empty; give the login name, or choose no login")
         return check_line(value)
+
+    @field_validator("password")
+    @classmethod
+    def _check_password(cls, value: Secret | None) -> Secret | None:
+        # RFC 4616, 2: PLAIN parts its fields by NUL. RFC 4013, 2.3: no control characters.
+        if value is not None and _UNTYPED.search(value.reveal()):
+            raise ValueError("holds a line break or a NUL; type it again")
+        return value
 
 
 class OAuth2(WithSecrets):

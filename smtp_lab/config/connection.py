@@ -125,10 +125,12 @@ class SmtpConnection(Model):
     def _check_port(cls, value: Any) -> int:
         fix = "give the provider's submission port, usually 587 or 465"
         text = str(value).strip()
-        if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
+        right = not isinstance(value, bool) and text.isascii() and text.isdigit()
+        text = _brief(text)
+        if not right:
             raise ValueError(f"{text!r} is not a number; {fix}" if text else f"is empty; {fix}")
         if len(text) > 9 or not 1 <= int(text) <= 65535:
-            raise ValueError(f"{text:.9} is not between 1 and 65535; {fix}")
+            raise ValueError(f"{text} is not between 1 and 65535; {fix}")
         return int(text)
 
     @field_validator("ca_file", "ehlo_name", mode="before")
@@ -261,3 +263,8 @@ class GraphConnection(WithSecrets):
 
 Connection = Annotated[SmtpConnection | GraphConnection, Field(discriminator="type")]
 """Either way out."""
+
+
+def _brief(text: str) -> str:
+    """What was typed, as far as it is repeated."""
+    return text if len(text) <= 30 else text[:30] + "…"

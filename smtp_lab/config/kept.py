@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -105,7 +106,8 @@ class KeptBook:
                     data = codecs.BOM_UTF8 + data if before.startswith(codecs.BOM_UTF8) else data
                 write_private(self.path, data, like=self.path)
         except OSError as error:
-            fix = "choose another file with SMTP_LAB_CONFIG"
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            fix = "make room on the disk" if full else "choose another file with SMTP_LAB_CONFIG"
             raise self._bad(f"cannot be written ({error.strerror})", fix) from None
 
     def _seen(self, text: str) -> tuple[str, BookData, Overlay, BookData]:

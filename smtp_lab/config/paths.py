@@ -49,8 +49,8 @@ def data_dir() -> Path:
     return user_data_path("smtp_lab", appauthor=False)
 
 
-def expanded(path: str | Path) -> Path:
-    """*path* with a leading ``~`` replaced by the home folder.
+def expanded(path: str | Path, field: str = "path") -> Path:
+    """*path*, which was given for *field*, with a leading ``~`` replaced by the home folder.
 
     Raises:
         InputError: It names the home of somebody there is not, or is no path.
@@ -60,7 +60,7 @@ def expanded(path: str | Path) -> Path:
     except RuntimeError:
         found = None
     if found is None or "\0" in str(path):
-        raise InputError.of("path", f"{str(path)!r} is no path", "check what follows ~")
+        raise InputError.of(field, f"{str(path)!r} is no path", "check what follows ~")
     return found
 
 

@@ -16,7 +16,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any, Literal
 
-from smtp_lab.config.paths import private_dir
+from smtp_lab.config.paths import expanded, private_dir
 from smtp_lab.deliver.outgoing import Outgoing
 from smtp_lab.errors import InputError
 
@@ -41,7 +41,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
+        self.path = expanded(Path(path), "journal")
         self.known: dict[str, dict[str, tuple[Literal["accepted", "unknown"], str]]] = {}
         self._lines: list[bytes] = []
         try:

@@ -155,8 +155,8 @@ class Exports:
         """
         if kind not in KINDS:
             raise InputError.of("kind", f"{kind!r} is none", f"choose one of {', '.join(KINDS)}")
-        folder = Path(folder).expanduser()
         with _told(folder):
+            folder = Path(folder).expanduser()
             folder.mkdir(parents=True, exist_ok=True)
         stem, count = f"mail_{datetime.now(UTC):%Y-%m-%d_%H%M%S}", 1
         path = folder / f"{stem}.{kind}"
@@ -263,13 +263,13 @@ def _with_extra(path: str | Path, package: str, write: Callable[[BinaryIO], Any]
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: str | Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
         fix = "choose another place"
         raise InputError.of("path", f"{error.filename} is there already", fix) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last: a home there is not
         reason = getattr(error, "strerror", None) or error
         fix = "choose another place"
         raise InputError.of("path", f"{path} cannot be written ({reason})", fix) from None

@@ -30,6 +30,7 @@ _NAMES = {"source", "element", "programs"}
 """Gaps that are filled with names, which are never told."""
 _WORDS_OF_ITS_OWN = 4  # letters outside the gaps
 _LONGEST = 4_000  # characters; what is longer is no sentence of ours
+_LONGEST_PROBLEM = 400  # characters of a problem that are shown
 _BETWEEN = {"ja": ("", "。", "。")}
 """What stands between sentences, between a problem and its fix, and at the end."""
 
@@ -59,6 +60,8 @@ def told(text: str, name: str | None = None) -> str:
 def told_problem(problem: str, fix: str = "") -> str:
     """The sentence that a problem and its fix make, in the `language`."""
     _between, semicolon, stop = _between_of(language())
+    if len(problem) > _LONGEST_PROBLEM:  # with what was typed in it
+        problem = f"{problem[: _LONGEST_PROBLEM // 2]} … {problem[-_LONGEST_PROBLEM // 2 :]}"
     sentence = f"{told(problem)}{f'{semicolon}{told(fix)}' if fix else ''}"
     return sentence if sentence.endswith(_ENDS) else f"{sentence}{stop}"
 

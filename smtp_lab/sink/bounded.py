@@ -139,7 +139,8 @@ class Bounded(LoginEsmtp):
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._heard = self.loop.time()
         deadline = self._heard + (duration or self._timeout_duration)
-        self._deadline = deadline if deadline < self._end else self._end
+        # Without a call: this is done for each command.
+        self._deadline = deadline if deadline < self._end else self._end  # noqa: FURB136
         if self._timeout_handle is None:
             self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
 

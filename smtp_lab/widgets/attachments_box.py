@@ -11,6 +11,7 @@ from typing import Any
 import ipywidgets as w
 
 from smtp_lab.compose.content import check_file_name
+from smtp_lab.config.paths import expanded
 from smtp_lab.errors import InputError
 from smtp_lab.widgets import notebook
 from smtp_lab.widgets.drawers import choice
@@ -37,7 +38,7 @@ class _File:
     def content(self) -> Any:
         """What `render` makes the file of."""
         if self.path:
-            return Path(self.path).expanduser()
+            return expanded(self.path, "attachments")
         there = notebook.variables()
         if self.variable not in there:
             problem = f"the notebook has no {self.variable} any more"
@@ -118,7 +119,7 @@ class AttachmentsBox(w.VBox):
         path = self.path.value.strip()
         if not path:
             raise InputError.of("attachments", "the path is empty", "give that of a file")
-        if not Path(path).expanduser().is_file():
+        if not expanded(path, "attachments").is_file():
             raise InputError.of("attachments", f"there is no file {path}", "check the path")
         return _File(Path(path).name, path=path)
 

@@ -12,7 +12,7 @@ from smtp_lab.deliver import Batch
 from smtp_lab.errors import SmtpLabError
 from smtp_lab.language import told
 from smtp_lab.widgets.said import told_error
-from smtp_lab.widgets.words import _
+from smtp_lab.widgets.words import _, number
 
 __all__ = ("BatchPanel",)
 
@@ -50,7 +50,9 @@ class BatchPanel(w.VBox):
         """Show how the batch is now."""
         batch = self.batch
         self.bar.value = batch.done
-        count = _("{done} of {total} done").format(done=f"{batch.done:,}", total=f"{batch.total:,}")
+        count = _("{done} of {total} done").format(
+            done=number(batch.done), total=number(batch.total)
+        )
         self.count.value = f'<span role="status">{escape(count)}</span>'
         if batch.running:
             self._label(_("Stop"), _("End soon: what was handed over is waited for"), "warning")

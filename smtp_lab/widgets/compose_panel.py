@@ -29,6 +29,7 @@ from smtp_lab.widgets.placed import placed
 from smtp_lab.widgets.quiet_html import QuietHtml
 from smtp_lab.widgets.recipient import Recipient
 from smtp_lab.widgets.rows import LAYOUT, STYLE, Note, text_field
+from smtp_lab.widgets.sink_offer import SinkOffer
 from smtp_lab.widgets.template_picker import TemplatePicker
 from smtp_lab.widgets.words import N_, _
 
@@ -99,13 +100,14 @@ class ComposePanel(Panel):
         self.subject_note = Note()
         self.attachments = AttachmentsBox(self.changed)
         self.merge = MergeBox(self.check_rows)
-        self.send_button = button(_("Send"), self.send_mail, "", "primary")
+        self.send_button = button(_("Send"), self.send_mail, "", "primary", mark="smtp-lab-once")
         self.received_button = button(
             _("Look at it as received"), self.show_received, _("What the sink has of it")
         )
+        self.received_button.add_class("smtp-lab-at-received")
         self.received_button.layout.display = "none"
         self.received = QuietHtml()
-        self.result = OutcomeView(lambda _path: None, lambda _path: "")
+        self.result = OutcomeView(lambda _path: None, lambda _path: "", lambda _path: False)
         self.view, self.alert = MailPreview(), w.HTML()
         self.alert.add_class("smtp-lab-live")
         subject = w.VBox([self.subject, self.subject_note])
@@ -135,6 +137,7 @@ class ComposePanel(Panel):
         for field in (self.subject, self.through):
             field.observe(lambda _change: self.changed(), "value")
         self.view.width.observe(lambda _change: self._make_room(), "value")
+        self.sink_offer = SinkOffer(self, self.result, self.send_button)
         self.work.on_busy(self._show_busy)
         self.desk.on("chosen", self._show_profiles)
         self.desk.on("book", lambda _what: self._show_profiles(""))
@@ -258,11 +261,14 @@ class ComposePanel(Panel):
                 _("Sending through {server} …").format(server=letter.profile.name),
                 letter.deliver,
                 self._sent,
-                failed=self.tell_error,
+                failed=lambda error: self._failed(letter.profile.name, error),
                 stopped=lambda: self.say(_("Nobody waits for it any more; it may still be sent.")),
             )
 
-        self.try_to(begin)
+        try:
+            begin()
+        except Exception as error:  # noqa: BLE001  # an error in a handler shows nowhere else
+            self._failed(LAB if self.through.value == self.SINK else "", error)
 
     def show_received(self) -> None:
         """Show what the sink has of the mail; what Look at it as received does."""
@@ -310,9 +316,18 @@ class ComposePanel(Panel):
 
     def _sent(self, delivery: Delivery) -> None:
         self.delivery = delivery
+        if self.sink_offer.fits(delivery.profile, delivery):
+            return
         self.result.show_delivery(delivery)
-        if delivery.ok and self.through.value == self.SINK:
+        received = delivery.ok and self.through.value == self.SINK
+        if received:
             self.received_button.layout.display = ""
+        where = "smtp-lab-at-received" if received else "smtp-lab-at-sending"
+        self.manners.point_at(where, gently=True)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        if not self.sink_offer.fits(name, error):
+            self.tell_error(error)
 
     def _ready(self, batch: Batch) -> None:
         self.merge.show_batch(batch)

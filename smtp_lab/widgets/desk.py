@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 from smtp_lab.archive import Archive
@@ -14,6 +13,8 @@ from smtp_lab.deliver import Batch
 from smtp_lab.errors import SmtpLabError
 from smtp_lab.inbox import Inbox
 from smtp_lab.sink import Sink
+from smtp_lab.widgets.manners import Manners
+from smtp_lab.widgets.watch import Watch
 
 __all__ = ("Desk", "Event")
 
@@ -36,8 +37,11 @@ class Desk:
     Attributes:
         chosen: Name of the profile at hand; empty for a new one.
         draft: Gives the profile as the form has it, saved or not; None where there is no form.
+        sink_to_start: Gives the sink that Start sink starts, as the Sink panel has it; None where
+            there is no such panel.
         batch: See above.
         sink: See above; None where there is none.
+        watching: Looks at the files of the book.
     """
 
     def __init__(
@@ -53,8 +57,10 @@ class Desk:
         self._inbox: Inbox | None = None
         self.chosen = ""
         self.draft: Callable[[], Profile] | None = None
+        self.sink_to_start: Callable[[], Sink] | None = None
         self._listeners: list[tuple[Event, Callable[[Any], None]]] = []
-        self._watching = False
+        self._seen_by: list[Manners] = []
+        self.watching = Watch(self._look_or_wait, self._is_seen, every=_LOOK, name="smtp-lab-watch")
         self._seen: Any = None
         self._stale = False
 
@@ -106,14 +112,22 @@ class Desk:
 
     # --- other people's changes ---------------------------------------------------------------
 
-    def watch(self) -> None:
-        """Look at the files every second, as long as this desk is in use."""
-        if not self._watching:
-            self._watching = True
+    def watch(self, panel: Manners) -> None:
+        """Look at the files every second, as long as *panel* is in a page."""
+        if not self._seen_by:
             self.look()
-            threading.Thread(
-                target=_watch, args=(weakref.ref(self),), name="smtp-lab-watch", daemon=True
-            ).start()
+        self._seen_by.append(panel)
+
+    def unwatch(self, panel: Manners) -> None:
+        """Look no longer for the sake of *panel*, which is taken away."""
+        self._seen_by = [one for one in self._seen_by if one is not panel]
+
+    def _is_seen(self) -> bool:
+        return any(panel.shown for panel in self._seen_by)
+
+    def _look_or_wait(self) -> None:
+        with suppress(SmtpLabError, OSError):  # a file that is being changed; the next look tells
+            self.look()
 
     def look(self) -> None:
         """Look once at the files of the book, and tell what somebody else changed."""
@@ -134,17 +148,3 @@ class Desk:
         self.book.reload()
         self.look()
         self.tell("book")
-
-
-def _watch(desk: weakref.ref[Desk]) -> None:
-    pause = threading.Event()
-    while not pause.wait(_LOOK):
-        at = desk()
-        if at is None:
-            return
-        try:
-            at.look()
-        except (SmtpLabError, OSError):  # a file that is being changed; the next look tells
-            continue
-        finally:
-            del at

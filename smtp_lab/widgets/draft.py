@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,7 @@ class Draft:
     def __post_init__(self) -> None:
         self._base = _fresh()
         self._secrets: dict[str, tuple[tuple[Any, ...], Secret]] = {}
+        self._awaited: frozenset[str] = frozenset()
         self._typed = False
         if self.start is not None:
             self._base |= _values(self.start)
@@ -76,8 +77,21 @@ class Draft:
         return secret if bound == self._bound_to(key) else None
 
     def elsewhere(self, key: str) -> bool:
-        """Whether there is a secret for the field *key*, but for another server."""
-        return key in self._secrets and self.secret(key) is None
+        """Whether there is a secret for the field *key*, but for another server.
+
+        It stays so when the profile was saved without it, until it is typed.
+        """
+        known = key in self._secrets or key in self._awaited
+        return known and self.secret(key) is None
+
+    @property
+    def awaited(self) -> list[str]:
+        """The fields that are shown whose secret was for another server."""
+        return [one.key for one in FIELDS if self.applies(one.key) and self.elsewhere(one.key)]
+
+    def await_again(self, keys: Iterable[str]) -> None:
+        """Go on to ask for the secrets of the fields *keys*: it was saved without them."""
+        self._awaited = frozenset(keys)
 
     @hiding
     def type_secret(self, key: str, secret: Secret) -> None:

@@ -62,12 +62,13 @@ class Drafts:
 
     def saved(self, profile: Profile) -> None:
         """Note that what is at hand was saved as *profile*."""
-        self._drafts.pop(self.name, None)
+        before = self._drafts.pop(self.name, None)
         if not self.name:
             self.loose = None
         self.name = profile.name
         # With its secrets, whether or not the store could keep them.
-        self._drafts[profile.name] = Draft(profile)
+        self._drafts[profile.name] = draft = Draft(profile)
+        draft.await_again(before.awaited if before is not None else ())
         self._desk.chosen = profile.name
 
     def revert(self) -> None:

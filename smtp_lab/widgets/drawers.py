@@ -12,6 +12,7 @@ from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.rows import LAYOUT, STYLE, text_field
 from smtp_lab.widgets.secret_box import SecretBox
 from smtp_lab.widgets.words import _
+from smtp_lab.widgets.work import Work
 
 __all__ = ("Drawer", "choice", "name_field", "pasted")
 
@@ -21,13 +22,17 @@ class Drawer(w.VBox):
 
     Args:
         point: Moves the focus to what has a CSS class.
+        hush: Takes away what the panel said, which was about another question.
         home: The class of what has the focus when nothing is asked any more.
     """
 
-    def __init__(self, point: Callable[[str], None], home: str = "smtp-lab-cards") -> None:
-        self._point, self._home = point, home
+    def __init__(
+        self, point: Callable[[str], None], hush: Callable[[], None], home: str = "smtp-lab-cards"
+    ) -> None:
+        self._point, self._hush, self._home = point, hush, home
         self.yes: w.Button | None = None
         self.no: w.Button | None = None
+        self._pressed = w.Button()
         super().__init__([])
         self.add_class("smtp-lab-drawer")
 
@@ -48,9 +53,23 @@ class Drawer(w.VBox):
         """Ask for *fields*, with a button *do* that does *act*, and one that does nothing.
 
         The focus goes to the first field; where there is none, to the button that does nothing.
+        Once pressed, *do* is dead, also for a second click that was on its way already; where the
+        question stays, since *act* failed, it can be pressed again.
+
+        Args:
+            title: The question.
+            fields: What is to be filled in.
+            do: What the button is called.
+            act: What it does. Where it gives a `Work` that has only begun, the button stays dead
+                until that is over.
+            danger: Whether something is lost by it.
         """
-        self.yes = button(do, act, style="danger" if danger else "primary")
-        self.no = button(_("Cancel"), self.shut)
+        self._hush()
+        style = "danger" if danger else "primary"
+        yes: w.Button = button(do, lambda: self._answered(yes, act), style=style)
+        yes.add_class("smtp-lab-once")
+        self.yes = yes
+        self.no = button(_("Cancel"), self._cancel)
         bar = w.HBox([self.yes, self.no])
         bar.add_class("smtp-lab-bar")
         bar.add_class("smtp-lab-answers")
@@ -62,9 +81,27 @@ class Drawer(w.VBox):
             fields[0].add_class("smtp-lab-first")
         self._point("smtp-lab-first" if fields else "smtp-lab-cancel")
 
+    def _answered(self, yes: w.Button, act: Callable[[], Any]) -> None:
+        asked = self.asking and self.yes is yes
+        if yes.disabled or not asked:
+            return
+        yes.disabled, self._pressed = True, yes
+        begun = act()
+        if not (isinstance(begun, Work) and begun.running):
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the question that is asked be answered again."""
+        self._pressed.disabled = False
+
+    def _cancel(self) -> None:
+        self._hush()
+        self.shut()
+
     def show(self, title: str, fields: Sequence[w.Widget]) -> None:
         """Show *fields* with a button that puts them away."""
-        self.no = button(_("Close"), self.shut, mark="smtp-lab-cancel")
+        self._hush()
+        self.yes, self.no = None, button(_("Close"), self._cancel, mark="smtp-lab-cancel")
         box = w.VBox([w.HTML(f"<h3>{escape(title)}</h3>"), *fields, self.no])
         box.add_class("smtp-lab-box")
         self.children = [box]

@@ -37,6 +37,7 @@ class FormButtons(w.HBox):
         self.send_test = button(
             _("Send test"), send, _("Send a test mail with these settings"), "primary"
         )
+        self.send_test.add_class("smtp-lab-once")
         self.doctor = button(
             _("Doctor"), check, _("Go through the connection stage by stage; nothing is sent")
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from smtp_lab.config.paths import tilde
+from smtp_lab.config.paths import expanded, tilde
 from smtp_lab.inbox import Inbox
 from smtp_lab.language import told
 from smtp_lab.releasing import release
@@ -16,6 +16,7 @@ from smtp_lab.widgets.drawers import Drawer, choice
 from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.rows import text_field
 from smtp_lab.widgets.words import N_, _, n_
+from smtp_lab.widgets.work import Work
 
 if TYPE_CHECKING:
     from smtp_lab.widgets.inbox_panel import InboxPanel
@@ -60,7 +61,7 @@ class InboxActions(w.VBox):
         self.delete_button = button(_("Delete"), self.ask_delete)
         self.export_button = button(_("Export"), self.ask_export, _("All that the search found"))
         self.clear_button = button(_("Delete all"), self.ask_clear, _("All that the search found"))
-        self.drawer = Drawer(self._point_at, "smtp-lab-mails-here")
+        self.drawer = Drawer(self._point_at, lambda: panel.say(""), "smtp-lab-mails-here")
         one = [self.tag, self.tag_button, self.untag_button, self.compare_button]
         one += [self.save_button, self.release_button, self.delete_button]
         some = [self.export_button, self.clear_button]
@@ -125,26 +126,23 @@ class InboxActions(w.VBox):
         folder = text_field(_("Folder"), value="attachments", **_AT_ONCE)
         panel, number = self._panel, self._panel.chosen[-1]
 
-        def saved(files: Sequence[Path]) -> None:
-            what = n_("{n} file", "{n} files", len(files))
-            panel.say(
-                _("Saved in {folder}: {what}.").format(folder=tilde(where().absolute()), what=what)
-            )
+        def save() -> Work | None:
+            where = panel.try_to(lambda: expanded(folder.value, "folder").absolute())
 
-        def where() -> Path:
-            return Path(folder.value).expanduser()
+            def saved(files: Sequence[Path]) -> None:
+                what = n_("{n} file", "{n} files", len(files))
+                panel.say(_("Saved in {folder}: {what}.").format(folder=tilde(where), what=what))
 
-        def save() -> None:
-            self.drawer.shut()
-            self._work(
-                _("Saving …"), lambda: panel.message(number).save_attachments(where()), saved
-            )
+            def act() -> list[Path]:
+                return panel.message(number).save_attachments(where)
+
+            return self._answer(_("Saving …"), act, saved) if where is not None else None
 
         self.drawer.ask(_("Save all attachments"), [folder], _("Save"), save)
 
     def ask_export(self) -> None:
         """Ask how and where to export what the search found."""
-        listing = self._panel.listing
+        panel, listing = self._panel, self._panel.listing
         if listing is None:
             return
         kind = choice(_("As"), [(_(name), value) for name, value in _KINDS])
@@ -152,15 +150,15 @@ class InboxActions(w.VBox):
         found = listing.found()
         title = n_("Export {n} message", "Export {n} messages", len(found))
 
-        def export() -> None:
-            as_kind, where = kind.value, folder.value
-            self.drawer.shut()
-            self._work(
+        def export() -> Work | None:
+            as_kind = kind.value
+            where = panel.try_to(lambda: expanded(folder.value, "folder"))
+            if where is None:
+                return None
+            return self._answer(
                 _("Exporting …"),
                 lambda: found.export(where, as_kind),
-                lambda path: self._panel.say(
-                    _("Written to {file}.").format(file=tilde(path.absolute()))
-                ),
+                lambda path: panel.say(_("Written to {file}.").format(file=tilde(path.absolute()))),
             )
 
         self.drawer.ask(title, [kind, folder], _("Export"), export)
@@ -175,23 +173,19 @@ class InboxActions(w.VBox):
         to = text_field(_("To"), **_AT_ONCE)
         allow = text_field(_("May go to"), "bob@example.org, @example.com", **_AT_ONCE)
 
-        def let_out() -> None:
+        def let_out() -> Work:
             name, wanted = profile.value, to.value
             allowed = [one.strip() for one in allow.value.split(",") if one.strip()]
-            self._work(
+            return self._answer(
                 _("Sending through {server} …").format(server=name),
                 lambda: release(
                     panel.message(number), to=wanted, allow=allowed, profile=name, book=book
                 ),
-                self._released,
+                lambda delivery: panel.say(told(delivery.sentence)),
             )
 
         title = _("Send message {n} on, as it was received").format(n=number)
         self.drawer.ask(title, [profile, to, allow], _("Release"), let_out)
-
-    def _released(self, delivery: Any) -> None:
-        self.drawer.shut()
-        self._panel.say(told(delivery.sentence))
 
     # --- letting go ---------------------------------------------------------------------------
 
@@ -227,9 +221,8 @@ class InboxActions(w.VBox):
             panel.let_go(numbers)
             panel.say(n_("Deleted {n} message.", "Deleted {n} messages.", count))
 
-        def away() -> None:
-            self.drawer.shut()
-            self._work(_("Deleting …"), lambda: panel.inbox.clear(numbers), gone)
+        def away() -> Work:
+            return self._answer(_("Deleting …"), lambda: panel.inbox.clear(numbers), gone)
 
         if numbers:
             self.drawer.ask(title, [], _("Delete"), away, danger=True)
@@ -247,6 +240,22 @@ class InboxActions(w.VBox):
 
     def _point_at(self, name: str) -> None:
         self._panel.manners.point_at(name)
+
+    def _answer(self, doing: str, act: Callable[[], Any], done: Callable[[Any], None]) -> Work:
+        """Do what was asked about: only when it is done nothing is asked any more."""
+        panel = self._panel
+
+        def answered(found: Any) -> None:
+            self.drawer.shut()
+            done(found)
+
+        def failed(error: Exception) -> None:
+            self.drawer.wake()
+            panel.tell_error(error)
+
+        panel.say("")
+        panel.work.start(doing, act, answered, failed=failed, stopped=self.drawer.wake)
+        return panel.work
 
     def _work(self, doing: str, act: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self._panel.say("")

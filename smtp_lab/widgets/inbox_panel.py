@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets as w
 
@@ -48,6 +48,16 @@ class InboxPanel(Panel):
     id = "inbox"
     title = N_("Inbox")
     needs_book = False
+    names: ClassVar[Mapping[str, str]] = {
+        "folder": N_("Folder"),
+        "path": N_("Folder"),  # of the file that is written there
+        "tag": N_("Tag"),
+        "tags": N_("Tag"),
+        "kind": N_("As"),
+        "query": "",  # it stands at the field
+        "allow": N_("May go to"),
+        "to": N_("To"),
+    }
 
     def __init__(
         self, inbox: Inbox | None = None, *, every: float = 0.5, desk: Desk | None = None
@@ -196,7 +206,7 @@ class InboxPanel(Panel):
 
     def _not_found(self, error: Exception) -> None:
         if isinstance(error, InputError):
-            self.note.say(told_error(error))
+            self.note.say(told_error(error, self.names))
             self.say("")
         else:
             self.tell_error(error)

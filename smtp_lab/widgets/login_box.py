@@ -119,7 +119,8 @@ class LoginBox(w.VBox):
             f"<li>{escape(s).replace('{url}', link).replace('{code}', escape(login.code))}</li>"
             for s in steps
         )
-        listed = w.HTML(f'<ol class="{NO_MATH}" aria-label="{escape(_("Log in"))}">{items}</ol>')
+        label = escape(_("Log in"))
+        listed = w.HTML(f'<ol class="{NO_MATH}" aria-label="{label}">{items}</ol>')
         self.steps.children = (listed, *parts)
         if login.code:
             self._work.start(

@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 
 from smtp_lab.inbox.listing import Row
-from smtp_lab.widgets.words import _, language, n_
+from smtp_lab.widgets.words import _, language, n_, number
 
 __all__ = ("MailList",)
 
@@ -92,7 +92,7 @@ class MailList(anywidget.AnyWidget):
             turned: Whether it is another page than before, which begins at its top.
         """
         where = _("{first} to {last} of {total}").format(
-            first=f"{start + 1:,}", last=f"{start + len(rows):,}", total=f"{total:,}"
+            first=number(start + 1), last=number(start + len(rows)), total=number(total)
         )
         self._marks = {row.id: _marks(row) for row in rows}
         self._page = {

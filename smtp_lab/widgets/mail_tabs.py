@@ -13,7 +13,7 @@ from smtp_lab.inbox.reading import refusals
 from smtp_lab.language import told
 from smtp_lab.show import NO_MATH, facts_table
 from smtp_lab.transcript import Transcript, printable
-from smtp_lab.widgets.words import N_, _, n_
+from smtp_lab.widgets.words import N_, _, n_, number
 
 __all__ = ("TABS", "above", "below", "sessions", "tab")
 
@@ -67,10 +67,8 @@ def _preview(message: Captured, asked: Asked) -> dict[str, Any]:
         width=width if width in ("phone", "desktop") else "full", dark=bool(asked.get("dark"))
     )
     said = [escape(told(note)) for note in shown.notes]
-    said += [
-        f"{escape(_('Blocked:'))} {escape(printable(blocked.as_text(told)))}"
-        for blocked in shown.blocked
-    ]
+    label = escape(_("Blocked:"))
+    said += [f"{label} {escape(printable(blocked.as_text(told)))}" for blocked in shown.blocked]
     notes = "".join(f'<p class="smtp-lab-quiet">{text}</p>' for text in said)
     return {"html": f"{shown.frame}{notes}"}
 
@@ -99,7 +97,7 @@ def _parts(message: Captured, _asked: Asked) -> dict[str, Any]:
     rows = []
     for part in parts[:_ROWS]:
         depth = 0 if part is parts[0] else part.path.count(".") + 1
-        size = f"{part.size:,}" if part.role != "multipart" else ""
+        size = number(part.size) if part.role != "multipart" else ""
         path = "\u2003" * depth + part.path
         rows.append(
             (path, part.type, told(part.role), part.name, part.charset, part.encoding, size)
@@ -152,7 +150,7 @@ def _lines(text: str) -> str:
 def _piece(text: str, start: int, end: int, total: int) -> dict[str, Any]:
     made: dict[str, Any] = {"text": text, "from": start}
     if end < total:
-        more = _("Show more ({shown} of {total})").format(shown=f"{end:,}", total=f"{total:,}")
+        more = _("Show more ({shown} of {total})").format(shown=number(end), total=number(total))
         made |= {"next": end, "more": more}
     return made
 

@@ -1,6 +1,8 @@
 // One message to read: what stands above it, a tab for each way to look at it, its files. All of it
 // comes as messages from the kernel and is kept in the page only. Texts are put in as text; markup
 // is the kernel's own, with everything of the mail escaped or in a frame that runs nothing.
+const LONG = 250; // characters of a header that may take more than three lines
+
 function render({ model, el }) {
   const words = model.get("words");
   const id = "smtp-lab-view-" + Math.random().toString(36).slice(2);
@@ -127,6 +129,12 @@ function render({ model, el }) {
     mail = content.mail;
     filled = {};
     head.innerHTML = content.head;
+    head.querySelectorAll("td").forEach((cell) => {
+      const box = make("div", "smtp-lab-view-clamp");
+      if (cell.textContent.length > LONG) box.tabIndex = 0; // the keyboard can scroll it
+      box.append(...cell.childNodes);
+      cell.append(box);
+    });
     below.innerHTML = content.below;
     put_files(content.files);
     list.hidden = place.hidden = !mail;

@@ -110,7 +110,8 @@ class MailView(anywidget.AnyWidget):
 
 
 def _sized(name: str, octets: int) -> str:
-    return f"{name} ({n_('{n} octet', '{n} octets', octets)})"
+    size = n_("{n} octet", "{n} octets", octets)
+    return f"{name} ({size})"
 
 
 def _words() -> dict[str, str]:

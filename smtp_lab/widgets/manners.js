@@ -1,5 +1,7 @@
 // What ipywidgets cannot say from Python: which note belongs to which field, whether its value is
 // wrong, where a screen reader listens, and where the cursor goes.
+const AGAIN = 500; // milliseconds in which a second click is one of a double click
+
 function render({ model, el }) {
   el.hidden = true;
   let root = null;
@@ -35,8 +37,9 @@ function render({ model, el }) {
   // Asked to point at a field that is about to be shown: it is waited for, unless whoever sits
   // there goes somewhere else meanwhile.
   const point = (tries = 300, from = document.activeElement) => {
-    const [name] = model.get("target").split(" ");
+    const [name, , gently] = model.get("target").split(" ");
     const now = document.activeElement;
+    if (gently && now !== document.body && !root?.contains(now)) return;
     if (!name || !root || (now !== from && now !== document.body)) return;
     const place = root.querySelector("." + CSS.escape(name));
     const wanted = "input:not([type=file]), select, textarea, button, [tabindex='0']";
@@ -63,6 +66,18 @@ function render({ model, el }) {
     }
   };
 
+  // The second click of a double click does nothing, nor does a key that is held.
+  const pressed = new WeakMap();
+  const once = (event) => {
+    const button = event.target.closest?.(".smtp-lab-once");
+    if (!button) return;
+    const now = performance.now();
+    if (now - (pressed.get(button) ?? -Infinity) < AGAIN) {
+      event.stopImmediatePropagation();
+      event.preventDefault();
+    } else pressed.set(button, now);
+  };
+
   const begin = () => {
     root = el.closest(".smtp-lab-panel");
     if (!root) {
@@ -76,6 +91,7 @@ function render({ model, el }) {
     root.addEventListener("keydown", (event) => {
       if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
     });
+    root.addEventListener("click", once, true);
     root.addEventListener("focusin", gather);
     root.addEventListener("click", sendRest, true);
     root.addEventListener("keydown", (event) => event.key === "Enter" && sendRest(), true);
@@ -90,8 +106,19 @@ function render({ model, el }) {
   const again = () => point();
   model.on("change:target", again);
   begin();
+  // ipywidgets does not tell the kernel when a cell is run again or its output is cleared.
+  const view = "smtp-lab-view-" + Math.random().toString(36).slice(2);
+  const gone = () => model.send({ type: "gone", view });
+  const shown = () => model.send({ type: "shown", view });
+  shown();
+  window.addEventListener("pagehide", gone);
+  window.addEventListener("pageshow", shown);
   return () => {
+    window.removeEventListener("pagehide", gone);
+    window.removeEventListener("pageshow", shown);
+    gone();
     watcher?.disconnect();
+    root?.removeEventListener("click", once, true);
     model.off("change:target", again);
   };
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 
 import ipywidgets as w
 
+from smtp_lab.config.paths import expanded
 from smtp_lab.deliver import Batch
 from smtp_lab.errors import InputError, Problem
 from smtp_lab.language import told
@@ -92,7 +92,7 @@ class MergeBox(w.VBox):
         if not self.to.value:
             raise InputError.of("to", "no column is chosen", "choose the one with the addresses")
         journal = self.journal.value.strip()
-        path = Path(journal).expanduser() if journal else None
+        path = expanded(journal, "journal") if journal else None
         return Merge(
             letter, frame, self.to.value, self.name.value or None, self.key.value or None, path
         )

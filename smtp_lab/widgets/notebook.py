@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as w
 
 from smtp_lab.compose.content import image_type, is_figure
+from smtp_lab.widgets.words import number
 
 __all__ = ("frames", "labelled", "name_of", "offer", "offered", "variables")
 
@@ -64,7 +65,7 @@ def labelled(name: str, value: Any) -> str:
     size = getattr(value, "shape", None) if kind_of(value) == "table" else None
     if size is None and isinstance(value, dict | list):
         size = (len(value),)
-    much = f" {' x '.join(f'{n:,}' for n in size)}" if size else ""
+    much = " " + " x ".join(map(number, size)) if size else ""
     return f"{name} ({type(value).__name__}{much})"
 
 

@@ -25,10 +25,19 @@ class OutcomeView(w.VBox):
     Args:
         go_to: Puts the focus on the field with a dotted name.
         name_of: Gives the label of that field; empty where it is not to be found.
+        may_change: Whether that field can be changed: to one that is locked there is no button.
+
+    Attributes:
+        fix_button: Leads to what mends it; None where nothing here does.
     """
 
-    def __init__(self, go_to: Callable[[str], None], name_of: Callable[[str], str]) -> None:
-        self._go_to, self._name_of = go_to, name_of
+    def __init__(
+        self,
+        go_to: Callable[[str], None],
+        name_of: Callable[[str], str],
+        may_change: Callable[[str], bool],
+    ) -> None:
+        self._go_to, self._name_of, self._may_change = go_to, name_of, may_change
         self.sentence = w.HTML()
         self.sentence.add_class("smtp-lab-live")
         self.fix_button: w.Button | None = None
@@ -39,6 +48,13 @@ class OutcomeView(w.VBox):
         self.sentence.value = ""
         self.children = [self.sentence]
         self.fix_button = None
+
+    def offer(self, sentence: str, do: str, act: Callable[[], object]) -> None:
+        """Say *sentence*, of something that failed, with a button *do* that does *act*."""
+        self._say(sentence, ok=False)
+        self.fix_button = button(do, act, style="primary", mark="smtp-lab-once")
+        self.fix_button.add_class("smtp-lab-at-fix")
+        self.children = [self.sentence, self.fix_button]
 
     def show_delivery(self, delivery: Delivery) -> None:
         """Show what became of a test mail."""
@@ -106,11 +122,13 @@ class OutcomeView(w.VBox):
         raw = f'<code style="overflow-wrap:anywhere">{escape(found.raw)}</code>'
         parts.append(f"<p>{escape(answer)} {raw}</p>")
         shown: list[w.Widget] = [_html("".join(parts))]
-        if found.field and (name := self._name_of(found.field)):
+        name = self._name_of(found.field) if found.field else ""
+        if name and self._may_change(found.field):
             self.fix_button = button(
                 _("Go to the field {name}").format(name=name),
                 lambda: self._go_to(found.field),
                 style="primary",
+                mark="smtp-lab-at-fix",
             )
             shown.append(self.fix_button)
         return w.VBox(shown)

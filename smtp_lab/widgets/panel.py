@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, ClassVar
 
@@ -53,6 +53,8 @@ class Panel(w.VBox):
         id: Short name.
         title: For its tab, for the catalogues.
         needs_book: Whether it shows what is in the book, and watches it when it is alone.
+        names: What the fields of an error are called in it, for the catalogues, where that is not
+            what the form calls them.
         status: What it said last.
         work: What it is doing that takes long.
     """
@@ -60,12 +62,13 @@ class Panel(w.VBox):
     id: ClassVar[str] = ""
     title: ClassVar[str] = ""
     needs_book: ClassVar[bool] = True
+    names: ClassVar[Mapping[str, str]] = {}
     status: w.HTML
     work: Work
 
     def __init__(self, desk: Desk, body: Sequence[w.Widget]) -> None:
         self.desk = desk
-        self.manners = Manners(_(self.title))
+        self.manners = Manners(_(self.title), self.on_shown)
         self._stale = w.HBox(
             [w.HTML(), button(_("Reload"), self._reload, _("Read the file again"))],
             layout=w.Layout(display="none"),
@@ -82,7 +85,20 @@ class Panel(w.VBox):
         in_order(self)
         desk.on("stale", self._show_stale)
         if self.needs_book:
-            desk.watch()
+            desk.watch(self.manners)
+
+    def on_shown(self) -> None:
+        """Look at what others may change; done when the panel comes into a page."""
+        if self.needs_book:
+            self.desk.watching.begin()
+
+    def close(self) -> None:
+        """Take the panel away."""
+        self.desk.unwatch(self.manners)
+        super().close()
+
+    def arrive(self) -> None:
+        """Put the focus where one begins; done when another panel leads here."""
 
     def make_says(self) -> w.HBox:
         """Make the line that tells what the panel is doing, and what it says, for its body."""
@@ -129,7 +145,7 @@ class Panel(w.VBox):
 
     def show_problems(self, error: InputError) -> None:
         """Say what cannot be used; a form says it at its fields."""
-        self.say(told_error(error), wrong=True)
+        self.say(told_error(error, self.names), wrong=True)
 
     # --- the same as code ---------------------------------------------------------------------
 

@@ -74,10 +74,11 @@ class App(w.VBox):
     def _show(self, name: str) -> None:
         if name in self.panels:
             self.tabs.selected_index = list(self.panels).index(name)
+            self.panels[name].arrive()
 
     def _name_tabs(self) -> None:
         for n, panel in enumerate(self.panels.values()):
-            self.tabs.set_title(n, f"{_(panel.title)}{panel.marker}")
+            self.tabs.set_title(n, _(panel.title) + panel.marker)
 
     def __repr__(self) -> str:
         return f"<App: {', '.join(self.panels)}>"
@@ -100,8 +101,9 @@ def app(
         batch: Many messages that are sent, for the panel on them; others of the notebook are found.
         sink: The sink at hand, whose inbox is shown; by default there is none until one is started,
             and the archive of this user is shown.
-        language: ``en``, ``de`` or ``ja``, for all panels from now on; by default what
-            ``SMTP_LAB_LANGUAGE`` or the locale says.
+        language: ``en``, ``de`` or ``ja``, for the whole kernel from now on; by default what
+            ``SMTP_LAB_LANGUAGE`` or the locale says. Panels that are there already mix both until
+            their cells are run again.
 
     Raises:
         InputError: There is no such panel, or no such language.

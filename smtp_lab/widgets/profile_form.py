@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import ipywidgets as w
@@ -16,21 +15,20 @@ from smtp_lab.widgets import as_code
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.drafts import Drafts
-from smtp_lab.widgets.fields import FIELDS, GROUPS
 from smtp_lab.widgets.form_buttons import FormButtons
+from smtp_lab.widgets.form_fields import FormFields
 from smtp_lab.widgets.form_head import FormHead, advice_list
 from smtp_lab.widgets.login_box import LoginBox
 from smtp_lab.widgets.outcome_view import OutcomeView
-from smtp_lab.widgets.panel import Panel, button, unfold
+from smtp_lab.widgets.panel import Panel
 from smtp_lab.widgets.provider_picker import ProviderPicker
 from smtp_lab.widgets.recipient import Recipient
-from smtp_lab.widgets.rows import Note, Row
+from smtp_lab.widgets.rows import Note
 from smtp_lab.widgets.secret_box import SecretBox
+from smtp_lab.widgets.sink_offer import SinkOffer
 from smtp_lab.widgets.words import N_, _, n_
 
 __all__ = ("ProfileForm",)
-
-_FOLDED = ("security", "mail")  # parts that are shown when asked for
 
 
 class ProfileForm(Panel):
@@ -71,14 +69,15 @@ class ProfileForm(Panel):
         self._touched: set[str] = set()
         self._replacing = ""  # a name the next Save may take from another profile
         self._filling = False
-        self.rows = {field.key: Row(field) for field in FIELDS}
+        self.login = LoginBox(self.work, self._right, self.say, self.tell_error)
+        self.form = FormFields(self._changed, self.login)
+        self.rows = self.form.rows
         self.fields: dict[str, Any] = {key: row.input for key, row in self.rows.items()}
         self.alerts: dict[str, Note] = {key: row.note for key, row in self.rows.items()}
         self.recipient = Recipient()
         self.fields["to"], self.alerts["to"] = self.recipient.input, self.recipient.note
         self.recipient.input.value = to
-        self.result = OutcomeView(self.go_to, self._name_of)
-        self.login = LoginBox(self.work, self._right, self.say, self.tell_error)
+        self.result = OutcomeView(self.go_to, self._name_of, self._may_change)
         self.guide = w.HTML()
         self.picker = ProviderPicker(self.work, self._fill_in, self._guide, self.tell_error)
         self.head = FormHead(self._pick, self.picker)
@@ -86,33 +85,22 @@ class ProfileForm(Panel):
         self.buttons = FormButtons(self.save, self.revert, self.send_test, self.check)
         self.save_button, self.revert_button = self.buttons.save, self.buttons.revert
         self.send_button, self.doctor_button = self.buttons.send_test, self.buttons.doctor
-        self.more_button = button(_("More settings"), lambda: self.show_more(not self._more))
-        self.more_button.add_class("smtp-lab-opens")
-        self._more = False
         super().__init__(desk, self._body())
+        self.sink_offer = SinkOffer(self, self.result, self.buttons.send_test)
         self._listen()
         self._take(self._drafts.current)
 
     # --- how it is made -----------------------------------------------------------------------
 
     def _body(self) -> list[w.Widget]:
-        self.groups: dict[str, w.VBox] = {}
-        for group, title in GROUPS.items():
-            rows = [row for row in self.rows.values() if row.field.group == group]
-            extra = [self.login] if group == "login" else []
-            self.groups[group] = w.VBox([w.HTML(f"<h3>{_(title)}</h3>"), *rows, *extra])
-        plain = [self.groups[g] for g in GROUPS if g not in _FOLDED]
-        folded = [self.groups[g] for g in _FOLDED]
         below = [self.recipient, self.buttons, self._says, self.advice]
-        fields = w.VBox([*plain, self.more_button, *folded, *below])
+        fields = w.VBox([self.form, *below])
         columns = w.HBox([fields, self.guide])
         self.guide.add_class("smtp-lab-guide")
         columns.add_class("smtp-lab-columns")
         return [self.head, columns, self.result]
 
     def _listen(self) -> None:
-        for key, row in self.rows.items():
-            row.on_typed(partial(self._changed, key))
         self.recipient.on_typed(self._show_state)
         self.work.on_busy(self._show_busy)
         self.desk.on("chosen", self._chosen)
@@ -168,6 +156,15 @@ class ProfileForm(Panel):
             self.say(said + (kept if profile.secrets else ""))
             self.desk.look()
             self.desk.tell("book")
+            self._ask_again(said)
+
+    def _ask_again(self, said: str) -> None:
+        """Say which secret is missing in what was saved: what there was, was for another server."""
+        if awaited := self.draft.awaited:
+            names = ", ".join(_(self.rows[key].field.label) for key in awaited)
+            missing = _("It is not complete: type again, and save: {names}.").format(names=names)
+            self.say(said + " " + missing, wrong=True)
+            self.manners.point_at(self.rows[awaited[0]].mark)
 
     def revert(self) -> None:
         """Take back what is not saved; what Revert does."""
@@ -189,7 +186,7 @@ class ProfileForm(Panel):
             _("Sending through {server} …").format(server=profile.connection.endpoint),
             lambda: send_test(profile, to=to, book=book),
             self._sent,
-            failed=self.tell_error,
+            failed=lambda error: self._failed(profile.name, error),
             stopped=lambda: self.say(_("Nobody waits for it any more; it may still be sent.")),
         )
 
@@ -207,7 +204,7 @@ class ProfileForm(Panel):
             _("Looking at {server} …").format(server=profile.connection.endpoint),
             lambda: doctor(profile, to=to, others=others, book=book),
             self._checked,
-            failed=self.tell_error,
+            failed=lambda error: self._failed(profile.name, error),
             stopped=lambda: self.say(_("Nobody waits for it any more.")),
         )
 
@@ -216,18 +213,16 @@ class ProfileForm(Panel):
         key = "to" if path == "to" else self.draft.key_of(path)
         if key is None:
             return
-        if key != "to" and self.rows[key].field.group in _FOLDED:
-            self.show_more(shown=True)
-        if said and key != "to":
-            self.rows[key].say(said)
+        if key != "to":
+            self.form.reveal([key])
+            if said:
+                self.rows[key].say(said)
         self.desk.tell("open", self.id)
         self.manners.point_at("smtp-lab-at-to" if key == "to" else self.rows[key].mark)
 
-    def show_more(self, shown: bool) -> None:  # the only thing it is told
-        """Show or hide the settings that few people need."""
-        self._more = shown
-        self.more_button.description = _("Fewer settings") if shown else _("More settings")
-        unfold(self.more_button, [self.groups[group] for group in _FOLDED], shown=shown)
+    def arrive(self) -> None:
+        """Put the focus on the name of a new profile, else on which profile it is."""
+        self.manners.point_at("smtp-lab-at-which" if self._drafts.name else self.rows["name"].mark)
 
     def code(self) -> str:
         """The lines that build, save and test the profile."""
@@ -253,9 +248,7 @@ class ProfileForm(Panel):
         """Show *draft*."""
         self._filling = True
         try:
-            for key, row in self.rows.items():
-                if not row.field.secret:
-                    row.put(draft.values[key])
+            self.form.put(draft)
         finally:
             self._filling = False
         self._touched.clear()
@@ -279,12 +272,7 @@ class ProfileForm(Panel):
     def _show_state(self) -> None:
         """Show what follows from what stands in the fields: which apply, and what is wrong."""
         draft = self.draft
-        for key, row in self.rows.items():
-            row.shown = draft.applies(key)
-            if row.field.secret:
-                row.input.secret = draft.secret(key)
-            row.lock(self._drafts.locked(key))
-        self.show_more(self._more)
+        self.form.follow(self._drafts)
         values = draft.values
         needs_login = LoginBox.is_for(
             values["connection.type"], values["connection.auth"], values["connection.auth.grant"]
@@ -298,14 +286,7 @@ class ProfileForm(Panel):
         self.show_code()
 
     def _show_problems(self, found: dict[str, str], only: set[str]) -> None:
-        for key, row in self.rows.items():
-            if not row.shown:
-                continue
-            if self.draft.elsewhere(key):
-                again = _("Type it again: it was for another server.")
-                row.say(found.get(key, again))
-            else:
-                row.say(found.get(key, "") if key in only else "")
+        self.form.say(self.draft, found, only)
         if "to" in only:
             self.recipient.note.say(found.get("to", ""))
 
@@ -321,8 +302,7 @@ class ProfileForm(Panel):
             found["connection.auth.grant"] = _("Nobody has logged in yet: press Log in.")
         self._touched |= set(found)
         self._show_problems(found, {*self.rows, "to"})
-        if any(key != "to" and self.rows[key].field.group in _FOLDED for key in found):
-            self.show_more(shown=True)
+        self.form.reveal(found)
         count = len(found)
         said = [n_("{n} field to correct above.", "{n} fields to correct above.", count)]
         self.say(" ".join(said * bool(count) + rest), wrong=True)
@@ -335,8 +315,14 @@ class ProfileForm(Panel):
         found = self.try_to(lambda: self.profile)
         return found if isinstance(found, Profile) else None
 
+    def _failed(self, name: str, error: Exception) -> None:
+        if not self.sink_offer.fits(name, error):
+            self.tell_error(error)
+
     def _sent(self, delivery: Delivery) -> None:
         self.delivery = delivery
+        if self.sink_offer.fits(delivery.profile, delivery):
+            return
         self.result.show_delivery(delivery)
         if delivery.diagnosis is not None and not delivery.ok:
             key = self.draft.key_of(delivery.diagnosis.field)
@@ -349,7 +335,8 @@ class ProfileForm(Panel):
 
     def _checked(self, checkup: Checkup) -> None:
         self.checkup = checkup
-        self.result.show_checkup(checkup)
+        if not self.sink_offer.fits(checkup.subject, checkup):
+            self.result.show_checkup(checkup)
 
     def _show_busy(self, now: bool) -> None:  # as Work tells it
         for one in (self.send_button, self.doctor_button, self.login.begin_button):
@@ -396,3 +383,7 @@ class ProfileForm(Panel):
             return _("Send test to")
         key = self.draft.key_of(path)
         return _(self.rows[key].field.label) if key is not None else ""
+
+    def _may_change(self, path: str) -> bool:
+        key = self.draft.key_of(path)
+        return path == "to" or (key is not None and not self._drafts.locked(key))

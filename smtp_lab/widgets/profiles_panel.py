@@ -38,7 +38,7 @@ class ProfilesPanel(Panel):
         desk = desk if desk is not None else Desk(book)
         says = self.make_says()
         self.cards = Cards(self.edit)
-        self.drawer = Drawer(self._point_at)
+        self.drawer = Drawer(self._point_at, lambda: self.say(""))
         self.buttons = {
             "new": button(_("New"), self.new, _("An empty form"), "primary"),
             "edit": button(_("Edit"), self.edit, _("Take the profile to the form")),
@@ -236,7 +236,7 @@ class ProfilesPanel(Panel):
         which.observe(show, "value")
         form.observe(show, "value")
         show()
-        hint = w.HTML(f"<p>{escape(_('Secrets are never exported.'))}</p>")
+        hint = w.HTML("<p>" + escape(_("Secrets are never exported.")) + "</p>")
         self.drawer.show(_("Export"), [which, form, hint, view])
 
     def ask_import(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from smtp_lab.errors import ConfigFileError, InputError, Problem, SmtpLabError, TemplateError
 from smtp_lab.language import told, told_problem
 from smtp_lab.widgets.fields import FIELDS
@@ -16,15 +19,22 @@ _NAMES = {field.path: field.label for field in FIELDS} | {
     "provider": N_("Provider"),
     "to": N_("Recipient"),
 }
+_PRESS = {"call reload() and save again": N_("press Reload, then do it again")}
+"""What programs are told to do, as a panel says it."""
 
 
-def told_error(error: SmtpLabError) -> str:
-    """The sentence of *error* in the language of the panels."""
+def told_error(error: SmtpLabError, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The sentence of *error* in the language of the panels.
+
+    Args:
+        error: What went wrong.
+        names: What a panel calls the fields, where that is not what the form calls them.
+    """
     if not isinstance(error, InputError):
         return told(str(error))
     if isinstance(error, TemplateError):  # whose field is a file and a line
         return " ".join(f"{told(p.field)}: {_sentence(p)}" for p in error.problems)
-    sentence = " ".join(map(told_named, error.problems))
+    sentence = " ".join(told_named(problem, names) for problem in error.problems)
     if isinstance(error, ConfigFileError):  # the file and the line are the point
         where = told(f"{error.path}, line {error.line}") if error.line else error.path
         return f"{where}: {sentence}"
@@ -40,12 +50,14 @@ def told_by_field(error: InputError) -> dict[str, str]:
     return sentences
 
 
-def told_named(problem: Problem) -> str:
-    """The sentence of *problem*, which begins with what the form calls its field."""
+def told_named(problem: Problem, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The sentence of *problem*, which begins with what a panel, or the form, calls its field."""
     sentence = _sentence(problem)
-    name = _(_NAMES[problem.field]) if problem.field in _NAMES else problem.field
+    label = names.get(problem.field, _NAMES.get(problem.field))
+    name = problem.field if label is None else _(label) if label else ""
     return f"{name}: {sentence}" if name else sentence
 
 
 def _sentence(problem: Problem) -> str:
-    return told_problem(problem.problem, problem.fix)
+    fix = _(_PRESS[problem.fix]) if problem.fix in _PRESS else problem.fix
+    return told_problem(problem.problem, fix)

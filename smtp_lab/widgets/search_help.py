@@ -32,8 +32,8 @@ TERMS = (
 def search_help() -> str:
     """A table of what can be asked for."""
     rows = "".join(
-        f'<tr><td style="padding-right:14px"><code>{escape(term)}</code></td>'
-        f"<td>{escape(_(meaning))}</td></tr>"
-        for term, meaning in TERMS
+        f'<tr><td style="padding-right:14px"><code>{escape(term)}</code></td><td>{said}</td></tr>'
+        for term, said in ((term, escape(_(meaning))) for term, meaning in TERMS)
     )
-    return f'<table aria-label="{escape(_("What can be asked for"))}">{rows}</table>'
+    label = escape(_("What can be asked for"))
+    return f'<table aria-label="{label}">{rows}</table>'

@@ -7,6 +7,7 @@ from html import escape
 import ipywidgets as w
 
 from smtp_lab.config import Profile, ProfileBook
+from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver import Delivery, send_test
 from smtp_lab.errors import InputError
 from smtp_lab.language import told, told_problem
@@ -19,6 +20,7 @@ from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.recipient import Recipient
 from smtp_lab.widgets.rows import LAYOUT, STYLE
 from smtp_lab.widgets.said import told_named
+from smtp_lab.widgets.sink_offer import SinkOffer
 from smtp_lab.widgets.words import N_, _
 
 __all__ = ("SendTestPanel",)
@@ -59,13 +61,15 @@ class SendTestPanel(Panel):
         self.send_button = button(
             _("Send test"), self.send_test, _("Send a test mail through this profile"), "primary"
         )
-        self.result = OutcomeView(self.go_to, self._name_of)
+        self.send_button.add_class("smtp-lab-once")
+        self.result = OutcomeView(self.go_to, self._name_of, self._may_change)
         bar = w.HBox([self.send_button])
         bar.add_class("smtp-lab-bar")
         super().__init__(
             desk,
             [self.which, self.about, self.recipient, bar, says, self.result],
         )
+        self.sink_offer = SinkOffer(self, self.result, self.send_button)
         self.which.observe(lambda _change: self._picked(), "value")
         self.recipient.on_typed(self.show_code)
         self.work.on_busy(self._show_busy)
@@ -87,9 +91,13 @@ class SendTestPanel(Panel):
             _("Sending through {server} …").format(server=name),
             lambda: send_test(name, to=to, book=book),
             self._sent,
-            failed=self.tell_error,
+            failed=lambda error: self._failed(name, error),
             stopped=lambda: self.say(_("Nobody waits for it any more; it may still be sent.")),
         )
+
+    def arrive(self) -> None:
+        """Put the focus on the button that sends."""
+        self.manners.point_at("smtp-lab-at-sending")
 
     def code(self) -> str:
         """The lines that send the same test mail."""
@@ -146,8 +154,21 @@ class SendTestPanel(Panel):
 
     def _sent(self, delivery: Delivery) -> None:
         self.delivery = delivery
-        self.result.show_delivery(delivery)
+        if not self.sink_offer.fits(delivery.profile, delivery):
+            self.result.show_delivery(delivery)
+        where = "smtp-lab-at-fix" if self.result.fix_button is not None else "smtp-lab-at-sending"
+        self.manners.point_at(where, gently=True)
         self.desk.tell("book")
+
+    def _failed(self, name: str, error: Exception) -> None:
+        if not self.sink_offer.fits(name, error):
+            self.tell_error(error)
+
+    def _may_change(self, path: str) -> bool:
+        if path == "to":
+            return True
+        name = str(self.which.value)
+        return name != LAB and not self.desk.book.locked_by(f"profiles.{name}.{path}")
 
     def _name_of(self, path: str) -> str:
         if path == "to":

@@ -17,7 +17,7 @@ from smtp_lab.transcript import printable
 from smtp_lab.widgets.panel import button
 from smtp_lab.widgets.replay import Replay
 from smtp_lab.widgets.text_view import TextView
-from smtp_lab.widgets.words import N_, _
+from smtp_lab.widgets.words import N_, _, number
 
 __all__ = ("PAGE", "Sessions", "SessionsTable")
 
@@ -101,7 +101,7 @@ class Sessions(w.VBox):
         self.where = w.HTML()
         self.newer = button(_("Newer"), lambda: self._turn(-PAGE), _("Later sessions"))
         self.older = button(_("Older"), lambda: self._turn(PAGE), _("Earlier sessions"))
-        self.none = w.HTML(f"<p>{escape(_('Nobody has connected yet.'))}</p>")
+        self.none = w.HTML("<p>" + escape(_("Nobody has connected yet.")) + "</p>")
         pager = w.HBox([self.newer, self.older, self.where])
         pager.add_class("smtp-lab-bar")
         self.pager = pager
@@ -129,14 +129,14 @@ class Sessions(w.VBox):
         self._clear()
         self._arrange()
 
-    def show_one(self, number: str) -> None:
-        """Show the dialogue of the session with the id *number*."""
-        said, cut = dialogue_of(self._archive(), number, _LINES)
+    def show_one(self, session: str) -> None:
+        """Show the dialogue of the session with the id *session*."""
+        said, cut = dialogue_of(self._archive(), session, _LINES)
         self._clear()
         self.replay = Replay(said)
-        left_out = _("Only the last {n} lines are shown.").format(n=f"{_LINES:,}") if cut else ""
+        left_out = _("Only the last {n} lines are shown.").format(n=number(_LINES)) if cut else ""
         title = _("What was said in the session of {time}").format(
-            time=_time_of(self.table.rows, number)
+            time=_time_of(self.table.rows, session)
         )
         self.shown.children = [
             w.HTML(f"<h3>{escape(title)}</h3>{escape(left_out)}"),
@@ -166,7 +166,7 @@ class Sessions(w.VBox):
         self.newer.disabled = self._skip == 0
         self.older.disabled = self._skip + PAGE >= self._total
         where = _("{first} to {last} of {total}").format(
-            first=f"{self._skip + 1:,}", last=f"{self._skip + rows:,}", total=f"{self._total:,}"
+            first=number(self._skip + 1), last=number(self._skip + rows), total=number(self._total)
         )
         self.where.value = f'<span class="smtp-lab-quiet">{escape(where)}</span>'
 
@@ -183,7 +183,7 @@ def _row(visit: Visit) -> dict[str, Any]:
         visit.ehlo,
         visit.tls_version.replace("TLSv", "TLS ") or _NONE,
         f"{mark}{visit.login}" if visit.login_ok is not None else _NONE,
-        f"{visit.messages:,}",
+        number(visit.messages),
         ended,
     )
     return {"id": visit.id, "kind": kind, "cells": [printable(cell)[:_WIDTH] for cell in cells]}

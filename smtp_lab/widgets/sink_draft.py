@@ -26,6 +26,7 @@ __all__ = ("DoorDraft", "SinkDraft")
 
 _OTHERS = ("host", "synchronous", "lock_timeout", "rules", "process")
 _TEMPORARY = ":temporary:"
+_LONGEST = timedelta(days=36_500)  # a hundred years: no date is before the calendar begins
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,16 @@ class SinkDraft:
         if self.days.strip():
             try:
                 age = timedelta(days=float(self.days))
-            except (ValueError, OverflowError):
+            except ValueError:
                 age = timedelta()
+            except OverflowError:
+                age = timedelta.max
             if age <= timedelta():
                 wrong.append(Problem("days", "is no number above zero", "give days, such as 30"))
+                return None
+            if age > _LONGEST:
+                problem = f"is more than {_LONGEST.days}"
+                wrong.append(Problem("days", problem, "leave it empty to keep all"))
                 return None
         if count is None and octets is None and age is None:
             return None
@@ -270,7 +277,8 @@ def _place(sink: Sink) -> dict[str, Any]:
 
 def _read(text: str) -> int | None:
     text = text.strip().replace("_", "").replace(",", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+    whole = text.isascii() and text.removeprefix("-").isdigit() and len(text) < 16
+    return int(text) if whole else None
 
 
 def _plain(value: object) -> str:
@@ -284,5 +292,6 @@ def _number(name: str, text: str, wrong: list[Problem], *, least: int = 1) -> in
     if found is not None and found >= least:
         return found
     fix = "give one, such as 0 for a free port" if not least else "give one, such as 1000000"
-    wrong.append(Problem(name, "is no whole number", fix))
+    problem = "is no whole number" if found is None else f"is less than {least}"
+    wrong.append(Problem(name, problem, fix))
     return 0

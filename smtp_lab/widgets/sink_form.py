@@ -17,7 +17,7 @@ from smtp_lab.widgets.rows import Note, text_field
 from smtp_lab.widgets.secret_box import SecretBox
 from smtp_lab.widgets.sink_draft import DoorDraft, SinkDraft, named
 from smtp_lab.widgets.sink_users import SinkUsers
-from smtp_lab.widgets.words import N_, _
+from smtp_lab.widgets.words import N_, _, number
 
 __all__ = ("DOOR_NAMES", "SinkForm")
 
@@ -166,7 +166,7 @@ class SinkForm(w.VBox):
             "count": _("The newest; the oldest go first."),
             "days": _("None older than that."),
             "octets": _("Of a temporary archive: {n} at the most, and {m} messages.").format(
-                n=f"{THROW_AWAY.bytes:,}", m=f"{THROW_AWAY.count:,}"
+                n=number(THROW_AWAY.bytes or 0), m=number(THROW_AWAY.count or 0)
             ),
         }
         parts += [self._noted(name, field, helps[name]) for name, field in self.kept.items()]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-import weakref
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -25,13 +23,14 @@ from smtp_lab.widgets.said import told_by_field
 from smtp_lab.widgets.sessions_table import Sessions
 from smtp_lab.widgets.sink_draft import SinkDraft
 from smtp_lab.widgets.sink_form import DOOR_NAMES, SinkForm
+from smtp_lab.widgets.sink_offer import begin_sink
 from smtp_lab.widgets.sink_way_in import SinkWayIn
-from smtp_lab.widgets.words import N_, _
+from smtp_lab.widgets.watch import Watch
+from smtp_lab.widgets.words import N_, _, number
 
 __all__ = ("SinkPanel",)
 
 _LOOK = 1.0  # seconds between two looks
-_SHARE = 5.0  # looking may take one part in so many of the time
 
 
 class SinkPanel(Panel):
@@ -43,6 +42,7 @@ class SinkPanel(Panel):
         desk: What it shares with other panels; its `sink` is the one at hand.
 
     Attributes:
+        watching: Looks at the sink once a second.
         form: The settings.
         sessions: Who came.
         way_in: How clients get to it.
@@ -59,15 +59,21 @@ class SinkPanel(Panel):
         desk: Desk | None = None,
     ) -> None:
         desk = desk if desk is not None else Desk(book, sink=sink)
+        self.watching = Watch(
+            self.look_or_say, lambda: self.manners.shown, every=_LOOK, name="smtp-lab-sink-panel"
+        )
         says = self.make_says()
         self._sink: Sink | None = None
         self._ran = self._failing = False
-        self._looking, self._ended = threading.Lock(), threading.Event()
+        self._looking = threading.Lock()
         self.state, self.numbers, self.changed = w.HTML(), w.HTML(), w.HTML()
         self.changed.add_class("smtp-lab-live")
-        self.start_button = button(_("Start sink"), self.start, style="primary")
+        self.start_button = button(
+            _("Start sink"), self.start, style="primary", mark="smtp-lab-at-start"
+        )
         self.stop_button = button(
-            _("Stop sink"), self.stop, _("Mail on its way is finished and kept")
+            *(_("Stop sink"), self.stop, _("Mail on its way is finished and kept")),
+            mark="smtp-lab-at-stop",
         )
         self.restart_button = button(_("Restart with these settings"), self.restart)
         bar = w.HBox([self.start_button, self.stop_button, self.restart_button, self.changed])
@@ -78,14 +84,13 @@ class SinkPanel(Panel):
         self._applied = self.form.draft
         self.connect = Fold(_("Connect a client"), [self.way_in])
         self.settings = Fold(_("Settings"), [self.form], unfolded=desk.sink is None)
-        title = w.HTML(f"<h3>{escape(_('Sessions'))}</h3>")
+        title = w.HTML("<h3>" + escape(_("Sessions")) + "</h3>")
         parts = [self.state, bar, says, self.numbers, self.connect, self.settings]
         super().__init__(desk, [*parts, title, self.sessions])
         self.work.on_busy(lambda _now: self._show_buttons())
+        desk.sink_to_start = self._to_start
         desk.on("sink", lambda _sink: self._take())
         self._take()
-        args = weakref.ref(self), self._ended
-        threading.Thread(target=_watch, args=args, name="smtp-lab-sink-panel", daemon=True).start()
 
     @property
     def running(self) -> bool:
@@ -98,8 +103,13 @@ class SinkPanel(Panel):
 
     def close(self) -> None:
         """End looking at the sink, which goes on, and take the panel away."""
-        self._ended.set()
+        self.watching.end()
         super().close()
+
+    def on_shown(self) -> None:
+        """Look at the sink and the book; done when the panel comes into a page."""
+        super().on_shown()
+        self.watching.begin()
 
     def __repr__(self) -> str:
         return f"<SinkPanel on {self.desk.sink!r}>"
@@ -108,13 +118,11 @@ class SinkPanel(Panel):
 
     def start(self) -> None:
         """Start the sink with the settings of the form; what Start sink does."""
-        draft, sink = self.form.draft, self.desk.sink
-        same = sink if draft == self._applied else None
+        self._begin(_("Starting the sink …"), lambda: self._to_start().start())
 
-        def act() -> Sink:
-            return (same or draft.sink()).start()
-
-        self._begin(_("Starting the sink …"), act)
+    def _to_start(self) -> Sink:
+        same = self.desk.sink if self.form.draft == self._applied else None
+        return same or self.form.draft.sink()
 
     def stop(self) -> None:
         """Stop the sink; what Stop sink does."""
@@ -149,21 +157,14 @@ class SinkPanel(Panel):
     def _begin(self, doing: str, act: Callable[[], Sink]) -> None:
         self.form.clear()
         self.say("")
-        unwanted = threading.Event()
-
-        def begin() -> Sink:
-            sink = act()
-            if unwanted.is_set():  # nobody waited for it
-                sink.stop()
-            return sink
-
-        self.work.start(doing, begin, self._started, failed=self.tell_error, stopped=unwanted.set)
+        begin_sink(self.work, act, self._started, self.tell_error, doing)
 
     def _started(self, sink: Sink) -> None:
         self.desk.use_sink(sink)
         self.desk.tell("book")  # the built-in profile leads to it now
         self.settings.unfold(shown=False)
         self.say(_("The sink is running."))
+        self.manners.point_at("smtp-lab-at-stop", gently=True)
 
     def _stopped(self, sink: Sink) -> None:
         self._ran = False
@@ -171,6 +172,7 @@ class SinkPanel(Panel):
         self.desk.tell("book")
         self.settings.unfold(shown=True)
         self.say(_("The sink is stopped. What it captured stays readable."))
+        self.manners.point_at("smtp-lab-at-start", gently=True)
 
     def add_profile(self) -> None:
         """Save a profile that leads to the sink, and choose it; what Add a profile for it does."""
@@ -237,7 +239,7 @@ class SinkPanel(Panel):
         try:
             self.look()
         except Exception as error:  # noqa: BLE001  # there is nobody else to tell
-            if not self._failing and not self._ended.is_set():
+            if not self._failing:
                 self._failing = True
                 self.tell_error(error)
 
@@ -256,18 +258,20 @@ class SinkPanel(Panel):
     def _show_state(self) -> None:
         sink = self.desk.sink
         self._ran = running = self.running
-        parts = [f"<b>{escape(_('Stopped') if sink else _('No sink yet'))}</b>"]
+        how = _("Running") if running else _("Stopped") if sink else _("No sink yet")
+        mark = ' class="smtp-lab-good"' if running else ""
+        parts = [f"<b{mark}>{escape(how)}</b>"]
         if sink is not None and running:
             local = is_local(sink.host)
             where = _("on this machine only") if local else _("BEYOND THIS MACHINE")
-            parts = [f'<b class="smtp-lab-good">{escape(_("Running"))}</b>', escape(where)]
+            parts.append(escape(where))
             for door in sink.settings.doors:
-                port = getattr(sink, PORTS[door])
-                parts.append(f"{escape(_(DOOR_NAMES[door]))} <b>{port}</b>")
+                name, port = escape(_(DOOR_NAMES[door])), getattr(sink, PORTS[door])
+                parts.append(f"{name} <b>{port}</b>")
             self.way_in.show(sink)
         if sink is not None:
-            name = escape(sink.archive.name)
-            parts.append(f'<span class="smtp-lab-quiet">{escape(_("Archive"))} {name}</span>')
+            kept = escape(_("Archive") + " " + sink.archive.name)
+            parts.append(f'<span class="smtp-lab-quiet">{kept}</span>')
         spans = "".join(f"<span>{part}</span>" for part in parts)
         self.state.value = f'<div class="smtp-lab-sink-state">{spans}</div>'
         self.numbers.layout.display = "" if sink is not None else "none"
@@ -283,7 +287,7 @@ class SinkPanel(Panel):
         self.restart_button.layout.display = "" if running else "none"
         said = _("The settings were changed: they count after a restart.") if changed else ""
         if changed and self.desk.sink is not None and self.desk.sink.temporary:
-            said = f"{said} {_('What the temporary archive holds is gone then.')}"
+            said += " " + _("What the temporary archive holds is gone then.")
         self.changed.value = f'<span class="smtp-lab-warn">{escape(said)}</span>' if said else ""
 
     def _typed(self) -> None:
@@ -304,18 +308,7 @@ def _numbers(found: Tally, connected: int | None) -> str:
     if connected is not None:
         shown[_("Connected now")] = connected
     cells = "".join(
-        f"<div><span>{escape(name)}</span> <b>{count:,}</b></div>" for name, count in shown.items()
+        f"<div><span>{escape(name)}</span> <b>{number(count)}</b></div>"
+        for name, count in shown.items()
     )
     return f'<div class="smtp-lab-numbers">{cells}</div>'
-
-
-def _watch(panel: weakref.ref[SinkPanel], ended: threading.Event) -> None:
-    pause = _LOOK
-    while not ended.wait(pause):
-        at = panel()
-        if at is None:
-            return
-        begun = time.monotonic()
-        at.look_or_say()
-        pause = max(_LOOK, _SHARE * (time.monotonic() - begun))
-        del at

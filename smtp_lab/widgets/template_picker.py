@@ -59,7 +59,7 @@ class TemplatePicker(w.VBox):
         self._given = Template.open(template)
         self._changed = changed
         self._kept: tuple[tuple[str, ...], Template] | None = None
-        options = [(f"{name}: {_(ABOUT[name])}", name) for name in templates()]
+        options = [(name + ": " + _(ABOUT[name]), name) for name in templates()]
         start = template if template in templates() else _FOLDER
         if isinstance(template, Template):
             options.insert(0, (_("as given: {name}").format(name=template.name), _GIVEN))

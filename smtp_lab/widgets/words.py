@@ -9,7 +9,7 @@ from pathlib import Path
 
 from smtp_lab.language import LANGUAGES, language, use_language
 
-__all__ = ("LANGUAGES", "N_", "_", "language", "n_", "use_language")
+__all__ = ("LANGUAGES", "N_", "_", "language", "n_", "number", "use_language")
 
 CATALOGUES = Path(__file__).parent / "locale"
 
@@ -21,7 +21,13 @@ def _(text: str) -> str:
 
 def n_(one: str, many: str, count: int) -> str:
     """*one* or *many*, as *count* asks for, in the `language`, with the count put in."""
-    return _catalogue(language()).ngettext(one, many, count).format(n=f"{count:,}")
+    return _catalogue(language()).ngettext(one, many, count).format(n=number(count))
+
+
+def number(count: int) -> str:
+    """*count* with its thousands parted as the `language` does it: 24,562 or 24.562."""
+    # German parts them with a full stop, as CLDR has it; Japanese with a comma, as English.
+    return f"{count:,}".replace(",", "." if language() == "de" else ",")
 
 
 def N_(text: str) -> str:  # noqa: N802  # the name gettext's tools look for

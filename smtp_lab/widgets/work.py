@@ -107,12 +107,14 @@ class Work(w.HBox):
             over = self._over
         self.stop_button.layout.display = "none"
         self.label.value = ""
-        self._busy(False)
         try:
             then()
         except Exception as error:  # noqa: BLE001  # what is wrong with showing it is said, too
             failed(error)
         finally:
+            # Not before what it came to is shown: nobody is to press again for want of an answer.
+            if not self.running:
+                self._busy(False)
             over.set()
 
     def _tick(self, doing: str, over: threading.Event) -> None:

@@ -43,6 +43,8 @@ class TestLimits:
             (Retention(bytes=1), []),
             (Retention(age=timedelta(minutes=3, seconds=30)), [3, 4, 5, 6]),
             (Retention(age=timedelta(seconds=1)), [6]),
+            (Retention(age=timedelta(days=1_000_000)), [1, 2, 3, 4, 5, 6]),  # before any calendar
+            (Retention(count=2, age=timedelta.max), [5, 6]),
             (Retention(count=4, bytes=600, age=timedelta(hours=1)), [6]),
             (Retention(count=2, bytes=10_000, age=timedelta(hours=1)), [5, 6]),
         ],

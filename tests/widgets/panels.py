@@ -39,3 +39,13 @@ def everything(widget, seen: set | None = None) -> str:
     seen.add(widget.model_id)
     inside = [everything(child, seen) for child in getattr(widget, "children", ())]
     return f"{widget.get_state()!r}{''.join(inside)}"
+
+
+def put_into_page(panel: Panel, view: str = "1") -> None:
+    """What a page sends that shows *panel*."""
+    panel.manners._handle_custom_msg({"type": "shown", "view": view}, [])
+
+
+def take_from_page(panel: Panel, view: str = "1") -> None:
+    """What a page sends whose cell is run again, or whose output is cleared."""
+    panel.manners._handle_custom_msg({"type": "gone", "view": view}, [])

@@ -441,12 +441,16 @@ class TestSending:
         assert len(sink.inbox) == 0
 
     def test_a_sink_that_is_not_running_is_told(self, sink):
-        """The mail is shown all the same; sending says what to do."""
+        """The mail is shown all the same; sending says what to do, and does it."""
         sink.stop()
         panel = ComposePanel("report", sink=sink)
         assert "Sales, week 47" in shown(panel)
         press(panel, panel.send_button)
-        assert "start it with sink.start()" in panel.status.value
+        assert "The bundled sink is not running" in panel.result.sentence.value
+        press(panel, panel.result.fix_button)
+        assert sink.running
+        press(panel, panel.send_button)
+        assert panel.delivery.ok
 
     def test_an_error_nobody_foresaw_is_said(self, sink, monkeypatch):
         """Whatever is raised while it is made or sent, the panel goes on."""

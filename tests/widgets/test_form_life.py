@@ -123,9 +123,9 @@ def test_the_doctor_finds_tls_on_the_wrong_port(book, sink):
 def test_a_diagnosis_may_lead_to_a_folded_field(book):
     """The part a field stands in is opened."""
     form = ProfileForm(book["team"], book=book)
-    assert form.groups["security"].layout.display == "none"
+    assert form.form.groups["security"].layout.display == "none"
     form.go_to("connection.ca_file")
-    assert form.groups["security"].layout.display == ""
+    assert form.form.groups["security"].layout.display == ""
     assert form.manners.target.startswith("smtp-lab-at-connection-ca-file ")
 
 

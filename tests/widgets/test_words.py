@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
-from catalogues import in_the_catalogue, in_the_code
+from catalogues import HOUSE, KEYWORDS, in_the_catalogue, in_the_code
 
 import smtp_lab as lab
 from smtp_lab.widgets import words
 from smtp_lab.widgets.profile_form import ProfileForm
+
+# What is the same in both languages.
+SAME = {
+    "de": {"China", "Client", "Cloud", "Codes ({n})", "HTML", "Journal", "Links ({n})"}
+    | {"Microsoft Graph", "Name", "Pause", "Port", "Region", "Server", "Text"},
+    "ja": {"HTML", "Microsoft Graph"},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +38,13 @@ def test_no_text_is_missing(language):
     catalogue = in_the_catalogue(language)
     assert _ids(catalogue) == _ids(in_the_code())
     assert [m.id for m in catalogue if m.id and (m.fuzzy or not all(_strings(m)))] == []
+
+
+@pytest.mark.parametrize("language", SAME)
+def test_nothing_is_left_in_english_by_accident(language):
+    """A translation that is the English text is one of a listed few."""
+    same = {message.id for message in in_the_catalogue(language) if message.id == message.string}
+    assert same - {""} <= SAME[language]
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
@@ -97,3 +112,46 @@ def test_on_a_page_of_voila_the_address_says_the_language(monkeypatch):
     assert words.language() == "ja"
     monkeypatch.setenv("QUERY_STRING", "language=fr")
     assert words.language() == "de"
+
+
+def test_no_text_is_marked_inside_an_f_string():
+    """What collects the texts does not look into f-strings: such a text would be in no catalogue."""
+    hidden = [
+        f"{file.name}:{call.lineno}: {ast.unparse(call)}"
+        for file in HOUSE.rglob("*.py")
+        for text in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in _marked(text)
+    ]
+    assert hidden == []
+
+
+def test_every_text_that_is_marked_is_collected():
+    """Each text given to _() or n_() anywhere is one of those that are to be translated."""
+    collected = {text for one in _ids(in_the_code()) for text in ([one], one)[type(one) is tuple]}
+    marked = {
+        text.value
+        for file in HOUSE.rglob("*.py")
+        for call in _marked(ast.parse(file.read_text(encoding="utf-8")))
+        for text in call.args
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    }
+    assert len(marked) > 100
+    assert marked <= collected
+
+
+def test_thousands_are_parted_as_the_language_does_it():
+    """German has a full stop where English and Japanese have a comma."""
+    shown = {}
+    for name in words.LANGUAGES:
+        words.use_language(name)
+        shown[name] = words.n_("{n} message found.", "{n} messages found.", 24562)
+    assert shown["en"] == "24,562 messages found."
+    assert "24.562" in shown["de"]
+    assert "24,562" in shown["ja"]
+
+
+def _marked(tree: ast.AST) -> list[ast.Call]:
+    """Every call of _(), n_() or N_() in *tree*."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [one for one in calls if getattr(one.func, "id", "") in KEYWORDS]
