@@ -21,6 +21,7 @@ from smtp_lab.widgets.panel import Panel, button, unfold
 from smtp_lab.widgets.rows import Note
 from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.search_help import search_help
+from smtp_lab.widgets.watch import Watch
 from smtp_lab.widgets.words import N_, _, n_
 
 __all__ = ("InboxPanel",)
@@ -63,17 +64,17 @@ class InboxPanel(Panel):
         self, inbox: Inbox | None = None, *, every: float = 0.5, desk: Desk | None = None
     ) -> None:
         self._inbox, self._every = inbox, every
+        self.watching = Watch(
+            self._look_when_free, lambda: self.manners.shown, every=every, name="smtp-lab-inbox"
+        )
         desk = desk if desk is not None else Desk()
         self.listing: Listing | None = None
         self._top = 0  # the number of the first message of the page; 0 for the newest page
         self._found: dict[int, Counts] = {}
         self._trouble = ""
-        self._ended = threading.Event()
-        self._following = False
         self._lock = threading.RLock()
         says = self.make_says()
         self.list = MailList(
-            on_shown=self._follow,
             on_choose=self._chosen,
             on_turn=self.turn,
             on_enter=self._read,
@@ -338,22 +339,9 @@ class InboxPanel(Panel):
             self._trouble = ""
             self.say("")
 
-    def _follow(self) -> None:
-        """Begin to look, as long as the panel is in a page."""
-        with self._lock:
-            if self._following or not self._every:
-                return
-            self._following = True
-        threading.Thread(target=self._watch, name="smtp-lab-inbox", daemon=True).start()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(self._every):
-            with self._lock:
-                if not self.list.shown:
-                    self._following = False
-                    return
-            if not self.work.running:
-                self.look()
+    def _look_when_free(self) -> None:
+        if not self.work.running:
+            self.look()
 
     def _judge_some(self) -> None:
         """Check some messages of the page: all at once would keep the kernel busy."""
@@ -369,9 +357,15 @@ class InboxPanel(Panel):
             self._found[number] = counts
             self.list.judge(number, counts)
 
+    def on_shown(self) -> None:
+        """Look at the inbox and the book; done when the panel comes into a page."""
+        super().on_shown()
+        if self._every:
+            self.watching.begin()
+
     def close(self) -> None:
         """End looking at the inbox, and take the panel away."""
-        self._ended.set()
+        self.watching.end()
         super().close()
 
     def __repr__(self) -> str:

@@ -3,7 +3,7 @@
 function render({ model, el }) {
   const words = model.get("words");
   const view = "smtp-lab-mail-" + Math.random().toString(36).slice(2);
-  const say = (content) => model.send({ view, ...content });
+  const say = (content) => model.send(content);
   const bar = make("div", "smtp-lab-mails-bar");
   const where = make("span", "smtp-lab-mails-where");
   const box = make("div", "smtp-lab-mails-box");
@@ -191,10 +191,7 @@ function render({ model, el }) {
   };
   model.on("msg:custom", hear);
   say({ type: "ready" });
-  return () => {
-    model.off("msg:custom", hear);
-    say({ type: "gone" });
-  };
+  return () => model.off("msg:custom", hear);
 }
 
 // Drawn: not every machine has a font with a paper clip.

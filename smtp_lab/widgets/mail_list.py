@@ -24,7 +24,6 @@ class MailList(anywidget.AnyWidget):
     The rows are sent to the page and are no part of the widget's state, which a notebook saves.
 
     Args:
-        on_shown: Called when it comes into a page.
         on_choose: Gets the numbers of the chosen messages, that of the last one at the end.
         on_turn: Gets ``newest``, ``newer``, ``older`` or ``oldest``: the page that is wanted.
         on_enter: Called when a message is to be read.
@@ -32,7 +31,6 @@ class MailList(anywidget.AnyWidget):
 
     Attributes:
         chosen: The numbers of the chosen messages.
-        shown: Whether it is in any page.
     """
 
     _esm = Path(__file__).parent / "mail_list.js"
@@ -45,26 +43,18 @@ class MailList(anywidget.AnyWidget):
     def __init__(
         self,
         *,
-        on_shown: Callable[[], None],
         on_choose: Callable[[list[int]], None],
         on_turn: Callable[[str], None],
         on_enter: Callable[[], None],
         on_delete: Callable[[], None],
     ) -> None:
         super().__init__(label=_("Messages"), language=language(), words=_words())
-        self._on_shown = on_shown
         self._on_choose, self._on_turn = on_choose, on_turn
         self._on_enter, self._on_delete = on_enter, on_delete
         self.chosen: list[int] = []
         self._page: dict[str, Any] = {}
         self._marks: dict[int, list[tuple[str, str]]] = {}
-        self._views: set[str] = set()
         self.on_msg(self._heard)
-
-    @property
-    def shown(self) -> bool:
-        """Whether it is in any page."""
-        return bool(self._views)
 
     @property
     def numbers(self) -> list[int]:
@@ -134,12 +124,8 @@ class MailList(anywidget.AnyWidget):
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         match content.get("type"):
             case "ready":
-                self._views.add(str(content.get("view")))
                 if self._page:
                     self.send(self._page | {"chosen": self.chosen})
-                self._on_shown()
-            case "gone":
-                self._views.discard(str(content.get("view")))
             case "choose":
                 numbers = [n for n in content.get("numbers", ()) if isinstance(n, int)]
                 at = content.get("at")

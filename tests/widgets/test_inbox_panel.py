@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from inbox.mails import lines, stored
 from sink.talk import until
-from widgets.panels import everything, press
+from widgets.panels import everything, press, put_into_page, take_from_page
 
 import smtp_lab as lab
 from smtp_lab.archive import Archive, StoredSession
@@ -42,7 +42,7 @@ class Page:
     def __init__(self, widget) -> None:
         self.widget, self.heard, self.buffers = widget, [], []
         widget.send = self._hear
-        self.say(type="ready", view="one")
+        self.say(type="ready")
 
     def _hear(self, content, buffers=None):
         self.heard.append(content)
@@ -136,6 +136,7 @@ def test_new_mail_appears_by_itself(inbox):
     """While it is in a page the panel follows; what is chosen stays so; closed, it looks no more."""
     panel = lab.InboxPanel(inbox, every=0.05)
     page = Page(panel.list)
+    put_into_page(panel)
     page.choose(3)
     inbox.archive.add([stored(lines("Subject: new", ""))])
     until(lambda: page.rows()[0] == 61)
@@ -161,14 +162,15 @@ def test_without_a_page_nobody_looks(inbox):
     panel = lab.InboxPanel(inbox, every=0.05)
     assert watchers() == []
     page = Page(panel.list)
-    page.say(type="ready", view="two")
-    page.say(type="gone", view="one")
+    put_into_page(panel, "one")
+    put_into_page(panel, "two")
+    take_from_page(panel, "one")
     (watcher,) = watchers()
-    page.say(type="gone", view="two")
+    take_from_page(panel, "two")
     watcher.join(10)
     assert not watcher.is_alive()
     inbox.archive.add([stored(lines("Subject: new", ""))])
-    page.say(type="ready", view="three")
+    put_into_page(panel, "three")
     until(lambda: page.rows()[0] == 61)
     panel.close()
 
