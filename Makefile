@@ -11,7 +11,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # One stamp for each set of packages, renewed when what it was made from changes.
 NEEDS  := pyproject.toml constraints.txt
 # A process of pytest for each processor, each with files of its own; empty for one after the other.
-AT_ONCE ?= --numprocesses logical --maxprocesses 4 --dist loadfile
+AT_ONCE ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help lab demo test lint types notebooks outputs benchmarks clean
