@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from numbers import Integral, Real
 from string import Formatter
@@ -43,6 +45,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _MOST_ITEMS = 20  # of a list in a cell
 _DEEPEST = 3  # lists in lists
 _MOST_BYTES = 16
+_TINY = 1e-9  # what is smaller is what calculating leaves
 _EXACT = 2**53  # a float holds whole numbers to here
 
 
@@ -81,12 +84,21 @@ def _usual(column: pd.Series[Any], values: list[Any], language: Language) -> Cal
         case "i" | "u":
             show = str if _is_name(column.name, given) else language.whole
         case "f":
-            show = language.decimal
+            show = partial(language.decimal, digits=_digits(given))
         case "M":
             show = _minute if any(map(_has_time, given)) else _day
         case _:
             show = _Any(language, grouped=not _is_name(column.name, given))
     return show
+
+
+def _digits(values: list[Any]) -> int:
+    """With how many decimals *values* are shown: shares and probabilities have what they need."""
+    sizes = [abs(float(value)) for value in values]
+    smallest = min((size for size in sizes if size >= _TINY), default=1.0)
+    if max(sizes, default=0.0) > 1 or smallest >= 0.005:
+        return 2
+    return math.ceil(-math.log10(smallest))
 
 
 def as_meant(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -282,19 +294,27 @@ def _custom(how: Format, column: Any, language: Language) -> Callable[[Any], str
     if not (callable(how) or isinstance(how, str)):
         problem = f"is a {type(how).__name__}"
         raise InputError.of(f"formats[{column!r}]", problem, "give a format such as .1f")
-    if isinstance(how, str) and (_TOO_WIDE.search(how) or not _only_the_cell(how)):
+    if isinstance(how, str) and not _only_the_cell(how):
         problem = f"{how!r} is more than the form of a cell"
         raise InputError.of(f"formats[{column!r}]", problem, "give a format such as .1f or {:,} €")
     return show
 
 
 def _only_the_cell(how: str) -> bool:
-    """Whether *how* names nothing but the cell itself: attributes lead to all there is."""
+    """Whether *how* names nothing but the cell itself: attributes lead to all there is.
+
+    Nor may it make the cell 10,000 characters wide.
+    """
+    if how[:1] == "%" or "{" not in how:
+        return not _TOO_WIDE.search(how)
     try:
         fields = [(name, spec) for _, name, spec, _ in Formatter().parse(how) if name is not None]
     except ValueError:
         return True  # what does not fit is said when it is used
-    return all(name in ("", "0") and "{" not in (spec or "") for name, spec in fields)
+    return all(
+        name in ("", "0") and "{" not in (spec or "") and not _TOO_WIDE.search(spec or "")
+        for name, spec in fields
+    )
 
 
 def check_formats(formats: Mapping[Any, Format], columns: list[Any]) -> None:

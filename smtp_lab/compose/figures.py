@@ -42,6 +42,7 @@ def figure_file(field: str, name: str, figure: Any) -> tuple[bytes, str]:
         InputError: Nothing is written that way, or not this figure.
     """
     suffix = PurePath(name).suffix.lower()
+    suffix = suffix if suffix[1:].isalnum() and not suffix[1:].isdecimal() else ""
     kind = type(figure).__name__
     fix = "end the name with .png, .pdf or .svg, or give bytes"
     if suffix and suffix not in _TYPES:

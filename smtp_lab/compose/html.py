@@ -11,7 +11,15 @@ from typing import Any
 
 from smtp_lab.errors import InputError
 
-__all__ = ("check_pictures", "inline_css", "marked", "text_of", "unmarked", "whole_page")
+__all__ = (
+    "check_pictures",
+    "inline_css",
+    "legible",
+    "marked",
+    "text_of",
+    "unmarked",
+    "whole_page",
+)
 
 _IMAGE = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _ALT = re.compile(r"\balt\s*=", re.IGNORECASE)
@@ -26,12 +34,16 @@ _SHELL = (
 _STYLE = re.compile(r"<style\b|<link\b", re.IGNORECASE)
 _HEAD = re.compile(r"(<head>)(<style>.*?</style>)(.*?)(</head>)", re.DOTALL)
 _CENTRED = re.compile(r"""\balign=(["']?)center\1|text-align:\s*center""", re.IGNORECASE)
-_LINK = re.compile(r"\[([^\[\]]+)\]\(((?:https?://|mailto:)[^()\s]*)\)")
+_LINK = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(((?:https?://|mailto:)[^()\s]*)\)")
 # Whoever writes a template or its data cannot know it: their comments are comments.
 _OWN = secrets.token_hex(8)
 _MARKED = re.compile(rf"<!--{_OWN} (\d+)-->.*?<!--{_OWN} end-->", re.DOTALL)
 _MARKS = re.compile(rf"<!--{_OWN} (?:\d+|end)-->")
 _MOST_LAID_OUT = 50_000_000  # characters of a table whose cells are all as wide as the widest
+# Blanks for what breaks a line somewhere: Excel's cells hold such.
+_CONTROLS = dict.fromkeys((*range(1, 9), *range(14, 32), *range(127, 160)), "\ufffd")
+_CONTROLS |= dict.fromkeys((0x0B, 0x0C, 0x85), " ")
+_WIDEST = 200  # columns below one heading
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -115,7 +127,23 @@ def _laid_out(page: str) -> str:
         raise MemoryError
     if any(fault.type_name == "ERR_RESOURCE_LIMIT" for fault in parser.error_log):
         raise RecursionError
+    _prepare(tree)
     return str(Inscriptis(tree, _layout()).get_text())
+
+
+def _prepare(tree: Any) -> None:
+    """Make up for what Inscriptis does otherwise: it decodes twice, and knows no wide headings."""
+    for one in list(tree.iter()):
+        for name in ("text", "tail"):
+            if "&" in (text := getattr(one, name) or ""):
+                setattr(one, name, text.replace("&", "&amp;"))
+        for name in ("alt", "href", "title"):
+            if "&" in (value := one.get(name) or ""):
+                one.set(name, value.replace("&", "&amp;"))
+        wide = one.get("colspan", "") if one.tag == "th" else ""
+        if wide.isdecimal():
+            for _ in range(min(int(wide), _WIDEST) - 1):
+                one.addnext(one.makeelement("th"))
 
 
 def text_of(page: str, tables: Sequence[Callable[[], str]] = ()) -> str:
@@ -147,9 +175,16 @@ def text_of(page: str, tables: Sequence[Callable[[], str]] = ()) -> str:
     except (LxmlError, ValueError, AssertionError) as error:
         fix = "write the text part yourself"
         raise InputError.of("body.html", f"cannot be made a text ({error})", fix) from None
-    laid_out = _LINK.sub(r"\1 <\2>", laid_out)  # RFC 3986 appendix C
+    laid_out = _LINK.sub(
+        lambda link: f"{link[1]} <{link[2]}>".lstrip(), laid_out
+    )  # RFC 3986 app. C
     lines = "\n".join(line.rstrip() for line in laid_out.split("\n"))
-    return _BLANK_LINES.sub("\n\n", lines).strip("\n") + "\n"
+    return legible(_BLANK_LINES.sub("\n\n", lines).strip("\n") + "\n")
+
+
+def legible(text: str) -> str:
+    """*text* without control characters, some of which a terminal obeys."""
+    return text.translate(_CONTROLS)
 
 
 def whole_page(html: str, language: str) -> str:

@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smtp_lab.compose.cells import as_meant
 from smtp_lab.compose.dkim import DkimKey
 from smtp_lab.compose.message import check_options, write
 from smtp_lab.compose.row import (
@@ -324,13 +325,13 @@ def _rows(frame: Any) -> list[Row]:
         if not rows or not all(isinstance(row, Mapping) for row in rows):
             problem = f"is a {type(frame).__name__}"
             raise InputError.of("frame", problem, "give a DataFrame, or a list of dicts")
-        frame = pd.DataFrame(rows)
+        frame = pd.DataFrame(rows, dtype=object)  # each value as it was given
     if not len(frame):
         raise InputError.of("frame", "has no rows", "there is nobody to write to")
     names: list[Hashable] = list(frame.columns)
     if len(set(map(str, names))) < len(names):
         raise InputError.of("frame", "has two columns of one name", "rename one of them")
-    lists = [frame[name].tolist() for name in names]
+    lists = [as_meant(frame[name]).tolist() for name in names]
     return [dict(zip(map(str, names), values, strict=True)) for values in zip(*lists, strict=True)]
 
 

@@ -21,11 +21,21 @@ _GONE = re.compile(
 )
 _LINK = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
 _IMAGE = re.compile(r"https?://|cid:|data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE)
-_LINKS = {"href": _LINK, "xlink:href": _LINK, "src": _IMAGE, "background": _IMAGE, "cite": _LINK}
-_NEVER = re.compile("on.*|action|code|codebase|data|formaction|ping|poster|srcdoc|srcset")
+_LINKS = {"href": _LINK, "xlink:href": _LINK, "src": _IMAGE, "cite": _LINK}
+_NEVER = re.compile(
+    "on.*|action|attributionsrc|background|code|codebase|data|dynsrc|formaction|imagesrcset"
+    "|longdesc|lowsrc|manifest|ping|poster|profile|srcdoc|srcset|usemap"
+)
 _CONTROLS = re.compile(r"[\x00-\x20]")
+# Of the functions of CSS only those fetch nothing that give a number, a colour or a gradient.
+_QUIET = (
+    "(?:attr|calc|clamp|color|color-mix|cubic-bezier|hsla?|hwb|lab|lch|light-dark|max|min|minmax"
+    "|oklab|oklch|rect|repeat|rgba?|steps|var|(?:repeating-)?(?:conic|linear|radial)-gradient"
+    "|matrix|rotate|scale|skew|translate)[xyz]?"
+)
 _CSS = re.compile(
-    r"expression|javascript:|vbscript:|behavior|-moz-binding|@import|\\|url\s*\((?!\s*[\"']?#)",
+    r"expression|javascript:|vbscript:|behavior|-moz-binding|@import|\\|\bposition\s*:"
+    rf"|url\s*\((?!\s*[\"']?#)|(?<![\w-])(?!{_QUIET}\s*\(|url\s*\()[\w-]+\s*\(",
     re.IGNORECASE,
 )
 _CSS_DATA = re.compile(
@@ -81,5 +91,5 @@ def _quiet_style(style: str) -> str:
     from tinycss2 import parse_declaration_list, serialize
 
     found = parse_declaration_list(style, skip_comments=True, skip_whitespace=True)
-    kept = [serialize([one]) for one in found if one.type == "declaration"]
+    kept = [serialize([one]).rstrip(";") for one in found if one.type == "declaration"]
     return "; ".join(one for one in kept if not _CSS.search(_CSS_DATA.sub("", one)))

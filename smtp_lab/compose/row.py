@@ -83,7 +83,7 @@ class Wording:
 
         Args:
             data: What the template is filled with.
-            **mail: As for `Template.fill_lines`.
+            **mail: As for `Template.fill_line`.
 
         Raises:
             InputError: One cannot be filled.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from numbers import Integral, Rational
+from string import Formatter
 from typing import Any, SupportsIndex
 
 from jinja2.utils import Namespace
@@ -29,6 +30,7 @@ _HOLDERS = (list, tuple, dict, Namespace)
 _TOO_LONG = f"it makes a value longer than {MOST_ITEMS:,}"
 _TOO_WIDE = f"it pads a value to more than {_WIDEST:,} characters"
 _MOST_WRAPPED = 10**10  # characters that are moved: a line that is broken is copied each time
+_FIVE_DIGITS = re.compile(r"\d{5}")
 # The flags, the width and the precision of a format in the manner of C, and the sign itself.
 _PERCENT = re.compile(r"[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?%?")
 # Filters whose result may be as long as an argument says.
@@ -92,8 +94,8 @@ def check_method(name: str, of: Any, given: tuple[Any, ...]) -> None:
         longest = max((len(one) for one in given[0].values() if isinstance(one, Sized)), default=1)
         _check_size(len(of) * longest)
     elif name in ("format", "format_map"):
-        _check_braces(of)
         values = given[0].values() if name == "format_map" and isinstance(given[0], dict) else given
+        _check_braces(of, list(values))
         _check_fields(of, "{", values)
 
 
@@ -250,10 +252,19 @@ def _behind_name(text: str, at: int) -> int:
     return at
 
 
-def _check_braces(text: str) -> None:
-    """Refuse a format with a width of five digits, or one that comes from another value."""
-    if re.search(r":[^{}]*(?:\d{5}|\{)", text):
-        raise TooMuchError(_TOO_WIDE)
+def _check_braces(text: str, given: Iterable[Any]) -> None:
+    """Refuse a format with a width of five digits, also one that comes from another value."""
+    try:
+        forms = [form for _, name, form, _ in Formatter().parse(text) if name is not None]
+    except ValueError:
+        return  # what is no format is said when it is used
+    for form in forms:
+        if _FIVE_DIGITS.search(form or ""):
+            raise TooMuchError(_TOO_WIDE)
+        if "{" in (form or ""):
+            _check_widths(tuple(given))
+            if any(isinstance(one, str) and _FIVE_DIGITS.search(one) for one in given):
+                raise TooMuchError(_TOO_WIDE)
 
 
 def _check_fields(text: str | bytes, sign: str, given: Iterable[Any]) -> None:

@@ -79,17 +79,25 @@ def _escaping(styler: Any) -> Any:
 
 
 def _shown(show: Any) -> Any:
+    told = _escapes(show)
+
     def shown(value: Any) -> Any:
         text = show(value)
         if not isinstance(text, str) or text == escape(text) or _OWN_LINK.fullmatch(text):
             return text
-        return _once(text)
-
-    def _once(text: str) -> str:
-        # What the Styler was told to escape is not escaped again.
-        return escape(re.sub(r"&(lt|gt|amp|quot|#39|#34);", _char, text))
+        # What the Styler was told to escape, which it does with texts, is not escaped again.
+        once = told and isinstance(value, str)
+        return escape(re.sub(r"&(lt|gt|amp|quot|#39|#34);", _char, text) if once else text)
 
     return shown
+
+
+def _escapes(show: Any) -> bool:
+    """Whether *show*, which a Styler made, was told to escape; a format for numbers was not."""
+    try:
+        return "&lt;" in str(show("<"))
+    except Exception:  # noqa: BLE001  # a function of anybody's
+        return False
 
 
 def _char(entity: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from smtp_lab.compose.budget import Budget, deadline, spending
 from smtp_lab.compose.filters import FILTERS, now, show
-from smtp_lab.compose.html import check_pictures, inline_css, text_of, unmarked, whole_page
+from smtp_lab.compose.html import check_pictures, inline_css, legible, text_of, unmarked, whole_page
 from smtp_lab.compose.language import Texts, language_of, languages, text_tag
 from smtp_lab.compose.lines import Line, header_lines
 from smtp_lab.compose.pictures import Pictures
@@ -352,7 +352,7 @@ class Template:
             raise template_error(error, name) from None
         if "\0" in filled:
             raise InputError.of(f"template {name}", "would hold a NUL", "take it out of the data")
-        return filled
+        return legible(filled) if part.startswith("body.") else filled
 
     def _parsed(self, name: str) -> nodes.Template:
         """The syntax of the file called *name*."""

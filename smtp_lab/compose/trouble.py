@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import jinja2
+from jinja2.exceptions import SecurityError
 
 from smtp_lab.compose.budget import TooMuchError
 from smtp_lab.errors import InputError, Problem, TemplateError
@@ -16,6 +17,8 @@ FAULTS = Exception
 """What may be raised by a template and its data: a function or an object of the caller raises
 whatever it likes. Nothing is caught that is to end the program."""
 
+# A function that is refused is quoted with all the data it belongs to.
+_CALLED = re.compile(r"<(?:bound method|built-in method|function|class) '?([\w.<>]+)")
 _PLAIN = (ArithmeticError, AttributeError, TypeError, ValueError)  # whose words say enough
 _LONGEST_REASON = 300  # characters: an exception may quote all of the data
 
@@ -89,7 +92,7 @@ def _said(error: Exception) -> tuple[str, str, str]:
         case TooMuchError():
             fix = "make it do less"
         case jinja2.TemplateError():
-            fix = "templates may not do that"
+            said, fix = _refused(error) or said, "templates may not do that"
         case RecursionError():
             said, fix = "it calls itself without end", "make it do less"
         case MemoryError():
@@ -100,6 +103,12 @@ def _said(error: Exception) -> tuple[str, str, str]:
             kind = type(error).__name__
             said, fix = f"cannot be filled ({kind}: {said})", "look at the data it was given"
     return said, fix, variable
+
+
+def _refused(error: jinja2.TemplateError) -> str:
+    """What was refused, without the data that is quoted with it; empty where nothing was called."""
+    found = _CALLED.match(str(error)) if isinstance(error, SecurityError) else None
+    return f"{found[1]} cannot be called" if found else ""
 
 
 def _place(error: BaseException, name: str) -> tuple[str, int | None]:

@@ -94,7 +94,8 @@ class Panel(w.VBox):
 
     def close(self) -> None:
         """Take the panel away."""
-        self.desk.unwatch(self.manners)
+        if hasattr(self, "manners"):  # one that could not be made is closed when it is let go
+            self.desk.unwatch(self.manners)
         super().close()
 
     def arrive(self) -> None:
