@@ -174,8 +174,14 @@ class Notebook:
         return self.page.locator(".jp-CodeCell").nth(index).locator(".jp-Cell-outputArea")
 
     def rerun(self, index: int) -> None:
-        """Run one code cell again, as a person would with Shift+Enter."""
-        cell = self.page.locator(".jp-CodeCell").nth(index)
-        cell.locator(".cm-content").click()
-        self.page.keyboard.press("Control+Enter")
+        """Run one code cell again, wherever the cells above have moved it meanwhile."""
+        self.page.evaluate(
+            """index => {
+              const cells = window.jupyterapp.shell.currentWidget.content;
+              const code = cells.widgets.filter((cell) => cell.model.type === "code");
+              cells.activeCellIndex = cells.widgets.indexOf(code[index]);
+            }""",
+            index,
+        )
+        self.command("notebook:run-cell")
         self.wait_idle()

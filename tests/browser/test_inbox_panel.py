@@ -101,8 +101,10 @@ class InboxPage(Place):
 
 @pytest.fixture
 def inbox(notebook: Notebook) -> InboxPage:
-    """A panel on an inbox with three messages."""
-    return InboxPage(notebook, SOME)
+    """A panel on an inbox with three messages, which are listed."""
+    page = InboxPage(notebook, SOME)
+    expect(page.grid.locator("tbody tr")).to_have_count(3)
+    return page
 
 
 @pytest.fixture
