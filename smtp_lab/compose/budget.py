@@ -15,6 +15,7 @@ __all__ = (
     "TooMuchError",
     "budget",
     "deadline",
+    "one_clock",
     "spending",
 )
 
@@ -33,14 +34,27 @@ MOST_MADE = 50_000_000
 MOST_SECONDS = 10.0
 """For all the parts of a mail together."""
 
+_MOST_KNOWN = 2 * MOST_ITEMS  # things in the lists that are remembered
+
 
 class TooMuchError(Exception):
     """A template wants more than its budget; its text is the reason, without a full stop."""
 
 
 def deadline() -> float:
-    """When what begins now must be done, on the clock of `time.monotonic`."""
-    return time.monotonic() + MOST_SECONDS
+    """When what begins now must be done, on the clock of `time.monotonic`; see `one_clock`."""
+    running = _until.get()
+    return time.monotonic() + MOST_SECONDS if running is None else running
+
+
+@contextmanager
+def one_clock() -> Iterator[None]:
+    """Let all that is filled inside be done within the same time, where none is running yet."""
+    token = _until.set(deadline())
+    try:
+        yield
+    finally:
+        _until.reset(token)
 
 
 class Budget:
@@ -55,7 +69,10 @@ class Budget:
         tables: Gets, for each table the part shows, what gives its text; or None.
     """
 
-    __slots__ = ("_characters", "_end", "_made", "_passes", "language", "pictures", "tables")
+    __slots__ = (
+        *("_characters", "_end", "_known", "_left_to_know", "_made", "_passes"),
+        *("language", "pictures", "tables"),
+    )
 
     def __init__(
         self,
@@ -69,6 +86,22 @@ class Budget:
         self._passes, self._characters, self._made = MOST_PASSES, MOST_CHARACTERS, MOST_MADE
         self._end = deadline() if until is None else until
         self.pictures, self.language = pictures, language
+        self._known: dict[int, tuple[Any, int, int]] = {}
+        self._left_to_know = _MOST_KNOWN
+
+    def known(self, holder: Any) -> int:
+        """How many things are in *holder* and the lists in it, where that was counted; else 0."""
+        found = self._known.get(id(holder))
+        # Who gave a list may have put more into it.
+        return found[2] if found is not None and found[1] == len(holder) else 0
+
+    def know(self, holder: Any, things: int) -> None:
+        """Remember that *things* are in *holder*, which is kept so that no other gets its id."""
+        self._left_to_know -= things
+        if self._left_to_know < 0:
+            self._known.clear()
+            self._left_to_know = _MOST_KNOWN - things
+        self._known[id(holder)] = holder, len(holder), things
 
     def step(self, characters: int = 0) -> None:
         """Take one pass that writes *characters* of the template's own text."""
@@ -97,6 +130,7 @@ class Budget:
             raise TooMuchError(f"it writes more than {MOST_CHARACTERS:,} characters")
 
 
+_until: ContextVar[float | None] = ContextVar("smtp_lab_until", default=None)
 _now: ContextVar[Budget | None] = ContextVar("smtp_lab_budget", default=None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -16,7 +17,7 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
 from smtp_lab.compose.asked import ASKED
-from smtp_lab.compose.budget import budget
+from smtp_lab.compose.budget import MOST_ITEMS, budget
 from smtp_lab.compose.cells import Format
 from smtp_lab.compose.content import image_type, is_figure
 from smtp_lab.compose.failure import describe
@@ -29,6 +30,7 @@ __all__ = ("FILTERS", "now", "show")
 
 
 _MOST_DIGITS = 30
+_MOST_CELLS = 200_000  # of one table: the clock is not looked at while it is made
 
 
 def show(value: Any, html: bool) -> str:
@@ -43,7 +45,7 @@ def show(value: Any, html: bool) -> str:
     if hasattr(value, "__html__"):
         return Markup(value.__html__())  # noqa: S704  # the protocol says that it is escaped
     if _is_table(value):
-        return html_table(value) if html else text_table(value)
+        return _shown(html_table if html else text_table, value, MAX_ROWS, None, None)
     if is_figure(value) or (isinstance(value, bytes) and image_type(value)):
         fix = "write {{ name | picture('what it shows') }}"
         raise InputError.of("picture", "has no alternative text", fix)
@@ -78,6 +80,33 @@ def _table(  # each is a choice of its own, all but the first two by name
 ) -> str:
     """A table, as HTML or as text, whichever part it stands in."""
     make = html_table if context.autoescape else text_table
+    return _shown(make, frame, max_rows, index, formats)
+
+
+def _text_table(
+    frame: Any,
+    *,
+    max_rows: int = MAX_ROWS,
+    index: bool | None = None,
+    formats: Mapping[Any, Format] | None = None,
+) -> str:
+    """A table as text, wherever it stands."""
+    return _shown(text_table, frame, max_rows, index, formats)
+
+
+def _shown(
+    make: Callable[..., str],
+    frame: Any,
+    max_rows: int,
+    index: bool | None,
+    formats: Mapping[Any, Format] | None,
+) -> str:
+    """What *make*, `html_table` or `text_table`, says for *frame*, which has not too many cells."""
+    budget().look()
+    shape = getattr(frame, "shape", None) or (0,)
+    if type(max_rows) is int and min(shape[0], max_rows) * math.prod(shape[1:]) > _MOST_CELLS:
+        problem = f"shows more than {_MOST_CELLS:,} cells"
+        raise InputError.of("table", problem, "show fewer rows, max_rows=…")
     return make(frame, max_rows=max_rows, index=index, formats=formats)
 
 
@@ -162,7 +191,12 @@ def _lines(context: EvalContext, text: Any) -> str:
 
 def _records(rows: Any) -> Any:
     """A DataFrame as a list with a dict for each row; any other list as it is."""
-    return rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+    if not hasattr(rows, "to_dict"):
+        return rows
+    if getattr(rows, "size", 0) > MOST_ITEMS:
+        problem = f"has more than {MOST_ITEMS:,} cells"
+        raise InputError.of("records", problem, "take the rows and columns that are shown")
+    return rows.to_dict("records")
 
 
 def _address(text: Any) -> str:
@@ -214,7 +248,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "records": _records,
     "said": _said,
     "table": _table,
-    "text_table": text_table,
+    "text_table": _text_table,
     "url": _url,
     "utc": _utc,
 }

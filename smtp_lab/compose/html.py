@@ -19,6 +19,7 @@ __all__ = (
     "text_of",
     "unmarked",
     "whole_page",
+    "without_marked",
 )
 
 _IMAGE = re.compile(r"<img\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
@@ -100,6 +101,11 @@ def marked(table: str, number: int) -> str:
 def unmarked(page: str) -> str:
     """*page* without the numbers that `marked` put there."""
     return _MARKS.sub("", page)
+
+
+def without_marked(page: str) -> str:
+    """*page* without the tables that are `marked` in it."""
+    return _MARKED.sub("", page)
 
 
 def _laid_out(page: str) -> str:

@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smtp_lab.compose.budget import one_clock
 from smtp_lab.compose.cells import as_meant
 from smtp_lab.compose.dkim import DkimKey
 from smtp_lab.compose.message import check_options, write
@@ -270,6 +271,7 @@ class _Plan:
         self.raise_problems()
         return made
 
+    @one_clock()
     def write(self, number: int, settings: Mapping[str, Any]) -> MergedMessage:
         """The message of the row at *number*."""
         row = self.rows[number]

@@ -8,19 +8,27 @@ a method of an object the caller gave, which runs as long as it likes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from types import ModuleType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any, cast
 
 import jinja2
 from jinja2 import nodes, pass_context, pass_eval_context
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
+from jinja2.lexer import (
+    TOKEN_BLOCK_BEGIN,
+    TOKEN_DATA,
+    TOKEN_VARIABLE_BEGIN,
+    Token,
+    TokenStream,
+)
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from smtp_lab.compose.budget import MOST_ITEMS, TooMuchError, budget
+from smtp_lab.compose.columns import is_data
 from smtp_lab.compose.sizes import (
     check_binop,
     check_call,
@@ -34,6 +42,9 @@ from smtp_lab.compose.sizes import (
 
 __all__ = ("Sandbox", "is_html")
 
+_MOST_SOURCE = 1_000_000  # characters of one file or text
+_MOST_TAGS = 10_000
+_MOST_WORDS = 100_000  # names, values and signs in all its tags
 _WHOLE = {"join", "list"}  # filters that take all there is at once
 _STYLE = re.compile(r"<style\b", re.IGNORECASE)
 _BRACES = re.compile(r"\{#|\{%(?![-+]?\s)")
@@ -69,11 +80,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         loader: Where templates come from.
         show: Gives values that are no texts their form: called with the value and whether HTML is
             wanted; what it gives back is escaped unless it is `markupsafe.Markup`.
+        filters: Further filters, by name.
     """
 
-    intercepted_binops = frozenset(("+", "*", "**", "%", "//"))
+    intercepted_binops = frozenset(("+", "-", "*", "/", "**", "%", "//"))
 
-    def __init__(self, loader: jinja2.BaseLoader, show: Callable[[Any, bool], str]) -> None:
+    def __init__(
+        self,
+        loader: jinja2.BaseLoader,
+        show: Callable[[Any, bool], str],
+        filters: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+    ) -> None:
         @pass_eval_context
         def finalize(context: EvalContext, value: Any) -> Any:
             check_written(value)
@@ -96,11 +113,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals["range"] = _short_range
         for name, function in DEFAULT_FILTERS.items():
             self.filters[name] = _guarded(name, function)
+        for name, function in filters.items():
+            self.filters[name] = _watched(name, function)
         self.filters |= {"ending": ending, "step": _step, "weighed": _weighed}
 
     def preprocess(self, source: str, name: str | None = None, filename: str | None = None) -> str:
-        """Keep the braces of CSS from being taken for Jinja's; see `jinja2.Environment`."""
+        """Keep the braces of CSS from being taken for Jinja's; see `jinja2.Environment`.
+
+        Raises:
+            TooMuchError: It is too long to be compiled.
+        """
+        if len(source) > _MOST_SOURCE:
+            raise TooMuchError(f"it has more than {_MOST_SOURCE:,} characters")
         return super().preprocess(_css_kept(source), name, filename)
+
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
+        stream = super()._tokenize(source, name, filename, state)
+        return TokenStream(_few_enough(stream), name, filename)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -111,8 +142,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         budget().look()
         check_binop(operator, left, right)
         made = super().call_binop(context, operator, left, right)
-        # What is in the lists that are put together was looked at when they were made.
-        return made if isinstance(made, list | tuple) else sized(made)
+        # What is in the lists that are put together was looked at when they were made, and the
+        # cells of data are counted before.
+        if isinstance(made, list | tuple):
+            budget().make(len(made))
+            return made
+        return made if is_data(made) else sized(made)
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a function or method where the result is not too long."""
@@ -121,8 +156,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(of, str | bytes | int):
             args = tuple(map(listed, args))
             check_method(name, of, (*args, *kwargs.values()))
-        check_call(name, args)
-        return sized(super().call(context, function, *args, **kwargs))
+        check_call(name, of, args, kwargs)
+        return sized(super().call(context, function, *args, **kwargs), name, anew=True)
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Whether a template may call *obj*: of the libraries of data only what reads."""
@@ -145,6 +180,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return wrapped(*args, **kwargs)
 
         return held
+
+
+def _few_enough(tokens: Iterable[Token]) -> Iterator[Token]:
+    """*tokens*, which raise `TooMuchError` where there are more than can soon be compiled."""
+    tags = words = 0
+    for token in tokens:
+        if token.type in (TOKEN_BLOCK_BEGIN, TOKEN_VARIABLE_BEGIN):
+            tags += 1
+        elif token.type != TOKEN_DATA:
+            words += 1
+        if tags > _MOST_TAGS:
+            raise TooMuchError(f"it has more than {_MOST_TAGS:,} tags")
+        if words > _MOST_WORDS:
+            raise TooMuchError(f"it has more than {_MOST_WORDS:,} words in its tags")
+        yield token
 
 
 def _css_kept(source: str) -> str:
@@ -230,8 +280,7 @@ def _short_range(*args: int) -> range:
 
 def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Jinja's filter *function* with the checks that *name* asks for, called as before."""
-    # How many arguments Jinja puts before the value.
-    before = int(getattr(function, "jinja_pass_arg", None) is not None)
+    before = _before(function)
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         budget().look()
@@ -242,3 +291,25 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     # What Jinja is to hand over is noted on the function itself.
     vars(guarded).update(getattr(function, "__dict__", {}))
     return guarded
+
+
+def _watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Our filter *function*, called as before: what it makes is taken from the budget."""
+    before = _before(function)
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        budget().look()
+        check_filter(name, (*args[before:], *kwargs.values()))
+        made = function(*args, **kwargs)
+        if not isinstance(made, str):
+            return sized(made, anew=True)
+        budget().make(len(made))  # a table may be as long as what is written
+        return made
+
+    vars(watched).update(getattr(function, "__dict__", {}))
+    return watched
+
+
+def _before(function: Callable[..., Any]) -> int:
+    """How many arguments Jinja puts before the value a filter stands behind."""
+    return int(getattr(function, "jinja_pass_arg", None) is not None)

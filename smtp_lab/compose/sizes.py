@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from itertools import islice
 from numbers import Integral, Rational
 from string import Formatter
 from typing import Any, SupportsIndex
@@ -12,6 +11,7 @@ from typing import Any, SupportsIndex
 from jinja2.utils import Namespace
 
 from smtp_lab.compose.budget import MOST_CHARACTERS, MOST_ITEMS, TooMuchError, budget
+from smtp_lab.compose.columns import check_arithmetic, check_reading, is_data, taken
 
 __all__ = (
     "check_binop",
@@ -27,7 +27,10 @@ __all__ = (
 _MOST_NESTED = 2 * MOST_ITEMS  # things in a list and in all the lists in it
 _WIDEST = 10_000  # of a padding, a precision or a batch
 _HOLDERS = (list, tuple, dict, Namespace)
+_ITEM, _HOLDER = 3, 24  # what a thing in a list, and a list in a list, take: eight octets each
+_MANY = 100  # things in a list that is worth remembering
 _TOO_LONG = f"it makes a value longer than {MOST_ITEMS:,}"
+_TOO_NESTED = f"it nests lists to more than {_MOST_NESTED:,} things"
 _TOO_WIDE = f"it pads a value to more than {_WIDEST:,} characters"
 _MOST_WRAPPED = 10**10  # characters that are moved: a line that is broken is copied each time
 _FIVE_DIGITS = re.compile(r"\d{5}")
@@ -37,6 +40,7 @@ _PERCENT = re.compile(r"[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?%?")
 _WIDE = {"batch", "center", "indent", "round", "slice", "tojson", "truncate", "wordwrap"}
 # Filters that write out what they are given.
 _WRITE = {
+    *("address", "digest", "ics", "lines", "url"),
     *("capitalize", "center", "e", "escape", "forceescape", "format", "indent", "join", "lower"),
     *("pprint", "replace", "string", "striptags", "title", "tojson", "trim", "truncate", "upper"),
     *("urlencode", "urlize", "wordcount", "wordwrap", "xmlattr"),
@@ -51,7 +55,9 @@ def check_binop(operator: str, left: Any, right: Any) -> None:
     Raises:
         TooMuchError: It would.
     """
-    if operator == "%":
+    if is_data(left) or is_data(right):
+        check_arithmetic(operator, left, right)
+    elif operator == "%":
         if isinstance(left, str | bytes):
             _check_percent(left)
             _check_fields(left, "%", right if isinstance(right, tuple) else (right,))
@@ -99,14 +105,19 @@ def check_method(name: str, of: Any, given: tuple[Any, ...]) -> None:
         _check_fields(of, "{", values)
 
 
-def check_call(name: str, given: tuple[Any, ...]) -> None:
-    """Refuse the call of a method of any object where it is known to write as much as is asked.
+def check_call(name: str, of: Any, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Refuse the call of the method *name* of *of* where it is known to make as much as is asked.
 
     Raises:
         TooMuchError: It would.
     """
-    if name == "strftime" and any(isinstance(one, str) and len(one) > _WIDEST for one in given):
+    forms = (*given, *named.values()) if name == "strftime" else ()
+    if any(isinstance(one, str) and len(one) > _WIDEST for one in forms):
         raise TooMuchError(_TOO_WIDE)
+    # Methods for dates and texts are those of an accessor, which has the column as an attribute.
+    for data in (of, getattr(of, "_parent", None)):
+        if is_data(data):
+            check_reading(name, data, given, named)
 
 
 def check_filter(name: str, values: tuple[Any, ...]) -> None:
@@ -133,8 +144,9 @@ def check_filter(name: str, values: tuple[Any, ...]) -> None:
         _check_fields(str(values[0]), "%", values[1:])
     elif name == "join":
         _check_join(str(values[1]) if len(values) > 1 else "", values[0])
-    elif name == "tojson" and len(values) > 1 and isinstance(values[0], _HOLDERS):
-        _check_size(sum(1 for _ in _nested(values[0])) * (values[1] or 0))
+    elif name in ("pprint", "tojson"):
+        by = values[1] if name == "tojson" and len(values) > 1 else 1
+        _check_indented(values[0], len(by) if isinstance(by, str) else by or 0)
     elif name == "sum" and any(isinstance(one, list | tuple) for one in values[1:]):
         raise TooMuchError("it adds up lists")
 
@@ -162,9 +174,7 @@ def listed(pieces: Any) -> Any:
     """
     if not isinstance(pieces, Iterator):
         return pieces
-    made = list(islice(pieces, MOST_ITEMS + 1))
-    _check_size(len(made))
-    return made
+    return list(_counted(pieces))
 
 
 def ending(items: Any) -> Any:
@@ -179,21 +189,68 @@ def _counted(items: Iterator[Any]) -> Iterator[Any]:
         yield one
 
 
-def sized(value: Any) -> Any:
+def sized(value: Any, by: str = "", *, anew: bool = False) -> Any:
     """Take *value*, which a template made, from the budget, and give it back.
+
+    A list that was taken before is the same one: it was only read again.
+
+    Args:
+        value: What came of an expression.
+        by: The method that gave it.
+        anew: Whether the lists in it were made with it, as the rows of a table are.
 
     Raises:
         TooMuchError: It is too long by itself, or all that was made is.
     """
-    if isinstance(value, str | bytes | list | tuple | dict):
+    if isinstance(value, str | bytes):
         _check_size(len(value))
         budget().make(len(value))
     elif isinstance(value, int):
         budget().make(_bits(value) >> 3)
-    if isinstance(value, _HOLDERS):
-        for _ in _nested(value):
-            pass
+    elif isinstance(value, list | tuple | dict):
+        if not budget().known(value):
+            _check_size(len(value))
+            things = _things(value)
+            inside = value.values() if isinstance(value, dict) else value
+            holders = sum(1 for one in inside if isinstance(one, _HOLDERS))
+            taking = _ITEM * len(value) + _HOLDER * holders
+            if anew:  # pandas makes even the texts in its rows anew
+                texts = (len(one) for one in _nested(value) if isinstance(one, str | bytes))
+                taking = _ITEM * things + 2 * _HOLDER * holders + sum(texts)
+            budget().make(taking)
+    elif isinstance(value, Namespace):
+        _things(value)
+    elif is_data(value):
+        taken(by, value)
     return value
+
+
+def _things(value: Any) -> int:
+    """How many things are in *value* and all the lists in it, which is remembered.
+
+    Raises:
+        TooMuchError: Lists hold one another too often to be written.
+    """
+    count, changing, holders = 0, False, [value]
+    while holders:
+        one = holders.pop()
+        inside = _inside(one)
+        changing = changing or isinstance(one, Namespace)
+        known = 0 if isinstance(one, Namespace) or len(inside) < _MANY else budget().known(one)
+        count += known or len(inside) + 1
+        if count > _MOST_NESTED:
+            raise TooMuchError(_TOO_NESTED)
+        if not known:
+            holders += [other for other in inside if isinstance(other, _HOLDERS)]
+    if not changing and len(value) >= _MANY:
+        budget().know(value, count)
+    return count
+
+
+def _inside(holder: Any) -> Any:
+    if isinstance(holder, Namespace):
+        return object.__getattribute__(holder, "_Namespace__attrs").values()
+    return holder.values() if isinstance(holder, dict) else holder
 
 
 def _nested(value: Any) -> Iterator[Any]:
@@ -201,15 +258,12 @@ def _nested(value: Any) -> Iterator[Any]:
     left, holders = _MOST_NESTED, [value]
     while holders:
         one = holders.pop()
-        inside: Any = one
-        if isinstance(one, Namespace):
-            inside = object.__getattribute__(one, "_Namespace__attrs").values()
-        elif isinstance(one, dict):
-            inside = one.values()
+        inside = _inside(one)
+        if isinstance(one, dict):
             yield from one
         left -= len(inside) + 1
         if left < 0:
-            raise TooMuchError(f"it nests lists to more than {_MOST_NESTED:,} things")
+            raise TooMuchError(_TOO_NESTED)
         for other in inside:
             if isinstance(other, _HOLDERS):
                 holders.append(other)
@@ -284,6 +338,18 @@ def _check_widths(given: tuple[Any, ...]) -> None:
     for value in given:
         if isinstance(value, Integral) and abs(int(value)) > _WIDEST:
             raise TooMuchError(_TOO_WIDE)
+
+
+def _check_indented(value: Any, by: int) -> None:
+    """Refuse to write each thing on a line of its own, *by* further in for each list around it."""
+    holders = [(value, 1)] if isinstance(value, _HOLDERS) else []
+    length = 0
+    while holders:
+        one, deep = holders.pop()
+        inside = _inside(one)
+        length += (len(inside) + 1) * deep * by
+        _check_size(length)
+        holders += [(other, deep + 1) for other in inside if isinstance(other, _HOLDERS)]
 
 
 def _check_lines(name: str, values: tuple[Any, ...]) -> None:

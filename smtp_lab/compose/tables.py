@@ -11,7 +11,7 @@ from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
-from smtp_lab.compose.budget import budget
+from smtp_lab.compose.budget import MOST_CHARACTERS, budget
 from smtp_lab.compose.cells import (
     Format,
     as_meant,
@@ -177,6 +177,11 @@ def text_table(
 
 
 def _as_text(grid: _Grid) -> str:
+    """*grid* in aligned columns.
+
+    Raises:
+        InputError: The widest cells make it longer than a template may write.
+    """
     if not grid.columns:
         return grid.note
     heads = [_first(head, spans) for head, spans in zip(grid.heads, grid.spans, strict=False)]
@@ -187,6 +192,10 @@ def _as_text(grid: _Grid) -> str:
         max(_width(text) for text in (*(head[n] for head in heads), *column))
         for n, column in enumerate(columns)
     ]
+    length = (len(heads) + len(columns[0])) * sum(width + 2 for width in widths)
+    if length > MOST_CHARACTERS:
+        problem = f"would have more than {MOST_CHARACTERS:,} characters as text"
+        raise InputError.of("table", problem, "show fewer rows, or shorter cells")
     rows = zip(*columns, strict=True)
     lines = ["  ".join(map(_padded, row, widths, grid.right)).rstrip() for row in (*heads, *rows)]
     lines.insert(len(heads), "  ".join("-" * width for width in widths))

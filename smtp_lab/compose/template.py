@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from smtp_lab.compose.budget import Budget, deadline, spending
 from smtp_lab.compose.filters import FILTERS, now, show
-from smtp_lab.compose.html import check_pictures, inline_css, legible, text_of, unmarked, whole_page
+from smtp_lab.compose.html import check_pictures, inline_css, legible, unmarked, whole_page
 from smtp_lab.compose.language import Texts, language_of, languages, text_tag
 from smtp_lab.compose.lines import Line, header_lines
 from smtp_lab.compose.pictures import Pictures
@@ -27,6 +27,7 @@ from smtp_lab.compose.sources import (
     from_strings,
     shipped,
 )
+from smtp_lab.compose.textpart import text_part
 from smtp_lab.compose.theme import theme_of
 from smtp_lab.compose.trouble import FAULTS, one_line, template_error, with_place
 from smtp_lab.compose.variables import GIVEN, Reading
@@ -37,8 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Filled", "Template")
 
-_ROOT = Sandbox(jinja2.BaseLoader(), show)
-_ROOT.filters |= FILTERS
+_ROOT = Sandbox(jinja2.BaseLoader(), show, FILTERS)
 _ROOT.globals["now"] = now
 
 
@@ -275,8 +275,8 @@ class Template:
         if html:
             html = inline_css(whole_page(html, language), self._source.style)
             check_pictures(f"template {self.name}", html)
-        text = part("body.txt") if tables is None else text_of(html, tables)
         with spending(Budget(pictures, tongue, until=until)):
+            text = part("body.txt") if tables is None else self._text(html, tables)
             headers = {name: head.fill(context) for name, head in self._heads.items()}
         return Filled(
             subject=made or None,
@@ -353,6 +353,16 @@ class Template:
         if "\0" in filled:
             raise InputError.of(f"template {name}", "would hold a NUL", "take it out of the data")
         return legible(filled) if part.startswith("body.") else filled
+
+    def _text(self, html: str, tables: list[Callable[[], str]]) -> str:
+        """The text part that is made from *html*."""
+        name = f"{self.name}/body.html"
+        try:
+            return text_part(html, tables)
+        except InputError as error:
+            raise with_place(error, name) from None
+        except FAULTS as error:
+            raise template_error(error, name) from None
 
     def _parsed(self, name: str) -> nodes.Template:
         """The syntax of the file called *name*."""

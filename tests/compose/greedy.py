@@ -22,7 +22,7 @@ import pandas as pd
 
 import smtp_lab as lab
 
-ROOM = 400_000_000  # octets, beyond what is in use when it begins
+ROOM = 800_000_000  # octets, beyond what is in use when it begins
 
 
 class Odd:
@@ -30,6 +30,19 @@ class Odd:
 
     def endless(self):
         return itertools.count()
+
+
+def sales() -> pd.DataFrame:
+    rows = range(2_000)
+    return pd.DataFrame(
+        {
+            "a": ["x" * 1_000 for _ in rows],
+            "n": rows,
+            "whole": pd.Series([7 for _ in rows], dtype=object),
+            "form": ["%1000000d" for _ in rows],
+            "price": [Decimal("1.5") for _ in rows],
+        }
+    )
 
 
 def data() -> dict[str, object]:
@@ -51,6 +64,10 @@ def data() -> dict[str, object]:
         "odd": Odd(),
         "frame": pd.DataFrame({"a": range(1000)}),
         "fill": {98: text},
+        "sales": sales(),
+        "wide": pd.DataFrame({"n": range(100_000)}),
+        "thin": pd.DataFrame({"t": ["y" * 20_000] + ["z"] * 20_000}),
+        "d": {"rows": list(range(100_000)), "dicts": [{"a": n} for n in range(4_000)]},
     }
 
 

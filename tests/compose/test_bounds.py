@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 import smtp_lab as lab
@@ -147,3 +148,99 @@ def test_a_step_cannot_be_given_back():
     html = "{% for i in range(99999) %}{{ -100000000 | step }}{% for j in range(99) %}{% endfor %}{% endfor %}"
     with pytest.raises(TemplateError, match="passes through its loops"):
         lab.Template(html).fill({})
+
+
+def test_all_that_a_row_of_a_merge_asks_has_the_same_time(monkeypatch):
+    """Subject, headers and ways out are filled on the clock of the mail they belong to."""
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def late():
+        now[0] += 6
+        return "x"
+
+    with pytest.raises(lab.InputError, match="it takes longer than 10 seconds"):
+        lab.render_each(
+            lab.Template("<p>{{ late() }}</p>"),
+            pd.DataFrame({"email": ["ann@example.com"]}),
+            to="email",
+            subject="{{ late() }}",
+            late=late,
+        )
+
+
+def test_each_row_of_a_merge_has_its_own_time(monkeypatch):
+    """One mail that takes its time takes none of the next one's."""
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def late():
+        now[0] += 6
+        return "x"
+
+    frame = pd.DataFrame({"email": ["ann@example.com", "bob@example.com"]})
+    template = lab.Template("<p>hello</p>")
+    made = lab.render_each(template, frame, to="email", subject="{{ late() }}", late=late)
+    assert [message["Subject"] for message in made] == ["x", "x"]
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ("{{ x }}" * 128_000, "it has more than 10,000 tags"),
+        ("x" * 1_100_000, "it has more than 1,000,000 characters"),
+        ("{{ [" + "1," * 100_000 + "] }}", "it has more than 100,000 words in its tags"),
+    ],
+    ids=["tags", "characters", "words"],
+)
+def test_a_source_that_is_too_long_is_not_compiled(html, said):
+    """A text has the bounds of a file: to compile it would take seconds and memory."""
+    with pytest.raises(TemplateError, match=said):
+        lab.Template(html).fill({"x": 1})
+    with pytest.raises(TemplateError, match=said):
+        lab.Template("<p>a</p>", headers={"X-Note": html}).fill({"x": 1})
+
+
+def test_the_text_part_is_made_on_the_same_clock(monkeypatch):
+    """A text that is made from the HTML is a part of the mail as each other."""
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def late():
+        now[0] += 11
+        return "x"
+
+    with pytest.raises(TemplateError, match=r"body\.html: it takes longer than 10 seconds"):
+        lab.Template("<p>{{ late() }}</p>").fill({"late": late})
+
+
+def test_the_text_part_has_a_bound_of_its_own():
+    """A table whose widest cell would make each row of the text wide is told; so are many links."""
+    frame = pd.DataFrame({"t": ["y" * 20_000] + ["z"] * 20_000})
+    with pytest.raises(lab.InputError, match="table: would have more than 4,000,000 characters"):
+        lab.Template("{{ df | table(100000) }}").fill({"df": frame})
+    links = "{% for i in range(20000) %}<a href='https://example.com'>x</a>{% endfor %}"
+    with pytest.raises(TemplateError, match="it has too many elements to be made a text"):
+        lab.Template(links).fill({})
+    assert lab.Template(links, text="short").fill({}).text == "short"
+    small = pd.DataFrame({"t": ["a"] * 9_000})
+    assert lab.Template("{{ df | table(9000) }}").fill({"df": small}).text.count("a") == 9_000
+
+
+def test_a_table_of_very_many_cells_is_told():
+    """The clock is not looked at while a table is made: it must not be too large."""
+    frame = pd.DataFrame({"n": range(300_000)})
+    with pytest.raises(TemplateError, match="table: shows more than 200,000 cells"):
+        lab.Template("{{ df | table(300000) }}").fill({"df": frame})
+    assert "more" in lab.Template("{{ df | table(3) }}").fill({"df": frame}).text
+
+
+def test_a_list_that_grew_is_counted_again():
+    """What is known of a list holds as long as nobody has put more into it."""
+    one = budget.Budget()
+    given = [1] * 200
+    one.know(given, 201)
+    assert one.known(given) == 201
+    given.append(2)
+    assert one.known(given) == 0
+    assert one.known([1] * 201) == 0
