@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from accessible import install
-from jupyter import SCREENSHOTS, Notebook, find_chromium, lab_server
+from jupyter import PATIENCE, SCREENSHOTS, Notebook, find_chromium, lab_server
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support import missing
 
@@ -18,11 +18,7 @@ WITH_STATE = {
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
 
-
-@pytest.fixture(autouse=True)
-def _expected_within(request: pytest.FixtureRequest) -> None:
-    """How long an expectation is waited for: what the module says, whatever ran before it."""
-    expect.set_options(timeout=getattr(request.module, "EXPECTED_WITHIN", 5_000))
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +60,7 @@ def page(
     context = chromium.new_context(
         viewport={"width": 1280, "height": 1000}, reduced_motion="reduce"
     )
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     strangers: list[str] = []
     ours = (base, base.replace("http", "ws"), "data:", "blob:", "about:")

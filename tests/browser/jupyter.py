@@ -21,6 +21,8 @@ from playwright.sync_api import Locator, Page
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 START = 60.0  # seconds a server may take to answer
+# What is expected is seen as soon as it is there; the patience is for a machine with other work.
+PATIENCE = 60_000  # milliseconds
 
 
 def find_chromium() -> str | None:
@@ -147,7 +149,7 @@ class Notebook:
               const kernel = nb?.sessionContext?.session?.kernel;
               return kernel && kernel.status === 'idle' && kernel.connectionStatus === 'connected';
             }""",
-            timeout=60_000,
+            timeout=PATIENCE,
         )
 
     def run_all(self) -> None:

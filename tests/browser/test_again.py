@@ -32,19 +32,19 @@ def app(notebook: Notebook) -> Place:
     """All panels, and a cell below that counts who looks."""
     notebook.write(SETUP, "lab.app(book, sink=sink)", COUNT, name="again.ipynb")
     place = Place(notebook, 1)
-    expect(place.place.locator(".smtp-lab-panel").first).to_be_attached(timeout=20_000)
+    expect(place.place.locator(".smtp-lab-panel").first).to_be_attached()
     return place
 
 
 def test_a_cell_that_is_run_again_leaves_nobody_looking(app):
     """Five times later there are as many who look as at first."""
     app.notebook.rerun(2)
-    expect(app.notebook.output(2)).to_contain_text("watching: 3", timeout=60_000)
+    expect(app.notebook.output(2)).to_contain_text("watching: 3")
     for _ in range(5):
         app.notebook.rerun(1)
-        expect(app.place.locator(".smtp-lab-panel").first).to_be_attached(timeout=20_000)
+        expect(app.place.locator(".smtp-lab-panel").first).to_be_attached()
     app.notebook.rerun(2)
-    expect(app.notebook.output(2)).to_contain_text("watching: 3", timeout=60_000)
+    expect(app.notebook.output(2)).to_contain_text("watching: 3")
 
 
 def test_a_double_click_sends_one_mail(app):
@@ -52,18 +52,18 @@ def test_a_double_click_sends_one_mail(app):
     app.place.get_by_role("tab", name="Send test").click()
     button = app.button("Send test")
     button.dblclick()
-    expect(app.said("Accepted by")).to_be_visible(timeout=60_000)
+    expect(app.said("Accepted by")).to_be_visible()
     app.page.wait_for_timeout(1000)
     app.notebook.rerun(2)
-    expect(app.notebook.output(2)).to_contain_text("mails: 1", timeout=60_000)
+    expect(app.notebook.output(2)).to_contain_text("mails: 1")
 
 
 def test_the_focus_goes_to_what_comes_next(app):
     """After New it is in the form, after Stop sink on Start sink, and back."""
     app.button("New").click()
-    expect(app.field("Profile name")).to_be_focused(timeout=20_000)
+    expect(app.field("Profile name")).to_be_focused()
     app.place.get_by_role("tab", name="Sink").click()
     app.button("Stop sink").click()
-    expect(app.button("Start sink")).to_be_focused(timeout=60_000)
+    expect(app.button("Start sink")).to_be_focused()
     app.page.keyboard.press("Enter")
-    expect(app.button("Stop sink")).to_be_focused(timeout=60_000)
+    expect(app.button("Stop sink")).to_be_focused()

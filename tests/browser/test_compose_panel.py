@@ -13,7 +13,6 @@ from place import Place
 from playwright.sync_api import FrameLocator, Locator, expect
 
 pytestmark = pytest.mark.browser
-EXPECTED_WITHIN = 40_000  # milliseconds
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 _NUMBERS = count(1)
@@ -52,7 +51,7 @@ class Composer(Place):
         )
         super().__init__(notebook, 1)
         # The first look of a fresh kernel imports what draws and checks.
-        expect(self.place.locator(".smtp-lab-frames iframe").first).to_be_attached(timeout=90_000)
+        expect(self.place.locator(".smtp-lab-frames iframe").first).to_be_attached()
 
     def part(self, title: str) -> FrameLocator:
         """The inside of a frame of the preview: a frame in a frame."""

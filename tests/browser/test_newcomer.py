@@ -36,7 +36,7 @@ class Newcomer(Place):
         cells = [setup, "lab.app(book, sink=sink)"]
         notebook.write(*cells, name=f"{name}.ipynb")
         super().__init__(notebook, 1)
-        expect(self.place.get_by_role("tab", name="Profiles")).to_be_visible(timeout=30_000)
+        expect(self.place.get_by_role("tab", name="Profiles")).to_be_visible()
 
     def press(self, name: str) -> None:
         """Press the button called *name* in the panel in sight."""
@@ -57,7 +57,7 @@ class Newcomer(Place):
 
     def reads(self, text: str) -> None:
         """See *text* somewhere in the panel in sight."""
-        expect(self.said(text)).to_be_visible(timeout=30_000)
+        expect(self.said(text)).to_be_visible()
 
     def test_again(self) -> None:
         """Save, and send the test mail once more."""
@@ -93,10 +93,10 @@ def finds_it_on_the_sink(newcomer: Newcomer) -> None:
     newcomer.reads("Accepted by 127.0.0.1")
     newcomer.go_to("Inbox")
     row = newcomer.said(BOB)
-    expect(row).to_be_visible(timeout=30_000)
+    expect(row).to_be_visible()
     row.click()
     page = newcomer.place.frame_locator("iframe:visible").first.frame_locator("iframe").first
-    expect(page.locator("body")).to_contain_text("test", timeout=30_000, ignore_case=True)
+    expect(page.locator("body")).to_contain_text("test", ignore_case=True)
 
 
 def test_a_password_and_the_first_mistakes(notebook, servers, ca_file):

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from jupyter import SCREENSHOTS, serve
+from jupyter import PATIENCE, SCREENSHOTS, serve
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 90_000  # milliseconds
 CELL = """
 import smtp_lab as lab
 lab.app(lab.ProfileBook.open("book.toml"), sink=lab.Sink(":temporary:").start())
@@ -38,21 +37,22 @@ def test_the_panels_work(chromium: Browser, tmp_path: Path):
     nbformat.write(notebook, root / "panels.ipynb")
     with serve("notebook", root, home) as (base, token):
         context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         strangers: list[str] = []
         ours = (base, base.replace("http", "ws"), "data:", "blob:", "about:")
         page.on("request", lambda r: None if r.url.startswith(ours) else strangers.append(r.url))
-        page.goto(f"{base}/notebooks/panels.ipynb?token={token}", timeout=PATIENCE)
+        page.goto(f"{base}/notebooks/panels.ipynb?token={token}")
         cell = page.locator(".jp-CodeCell .cm-content").first
-        cell.click(timeout=PATIENCE)
+        cell.click()
         _await_kernel(page, f"{base}/api/kernels?token={token}")
         page.keyboard.press("Shift+Enter")
-        page.get_by_role("tab", name="Send test").click(timeout=PATIENCE)
+        page.get_by_role("tab", name="Send test").click()
         page.get_by_role("button", name="Send test", exact=True).locator("visible=true").click()
-        expect(page.get_by_text("Accepted by 127.0.0.1")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Accepted by 127.0.0.1")).to_be_visible()
         page.get_by_role("tab", name="Sink").click()
         row = page.locator(".smtp-lab-sessions tbody tr").first
-        expect(row).to_contain_text("mail accepted", timeout=PATIENCE)
+        expect(row).to_contain_text("mail accepted")
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=SCREENSHOTS / "notebook7.png")
         context.close()

@@ -37,7 +37,7 @@ class Panels(Place):
         cells = [SETUP.format(book=self.book.name), show, *([more] if more else [])]
         notebook.write(*cells, name=f"panels{number}.ipynb")
         super().__init__(notebook, 1)
-        expect(self.place.locator(".smtp-lab-panel").first).to_be_attached(timeout=20_000)
+        expect(self.place.locator(".smtp-lab-panel").first).to_be_attached()
 
     def tab(self, name: str) -> Locator:
         """The tab whose title begins with *name*."""
@@ -150,7 +150,7 @@ def test_a_click_while_a_cell_runs_is_not_lost(notebook):
     notebook.page.locator(".jp-CodeCell").nth(2).locator(".cm-content").click()
     notebook.page.keyboard.press("Control+Enter")
     panels.button("Send test").click()
-    expect(panels.said("Accepted by 127.0.0.1")).to_be_visible(timeout=20_000)
+    expect(panels.said("Accepted by 127.0.0.1")).to_be_visible()
 
 
 def test_a_click_does_not_overtake_what_was_typed(notebook):

@@ -18,7 +18,6 @@ from playwright.sync_api import Locator, expect
 pytestmark = pytest.mark.browser
 
 _NUMBERS = count(1)
-PATIENCE = 30_000  # milliseconds: a sink starts in a process of its own, beside much else
 SETUP = """
 import smtp_lab as lab
 book = lab.ProfileBook.open("{book}")
@@ -39,7 +38,7 @@ class SinkTab(Place):
         cell = SETUP.format(book=book.name, show=show)
         notebook.write(cell, FIND, END, name=f"sink{number}.ipynb")
         super().__init__(notebook, 0)
-        expect(self.place.locator(".smtp-lab-panel").first).to_be_attached(timeout=PATIENCE)
+        expect(self.place.locator(".smtp-lab-panel").first).to_be_attached()
 
     def rows(self) -> Locator:
         """The sessions in the table."""
@@ -49,13 +48,13 @@ class SinkTab(Place):
         """Start the sink with an archive of its own."""
         self.field("Archive").select_option(archive)
         self.button("Start sink").click()
-        expect(self.said("The sink is running.")).to_be_visible(timeout=PATIENCE)
+        expect(self.said("The sink is running.")).to_be_visible()
 
     def where(self) -> tuple[int, int, str]:
         """The ports of the STARTTLS and the plain door, and the CA file."""
         self.notebook.rerun(1)
         wanted = re.compile(r"(\d+) (\d+) (\S+lab-ca\.pem)")
-        expect(self.notebook.output(1)).to_contain_text(wanted, timeout=PATIENCE)
+        expect(self.notebook.output(1)).to_contain_text(wanted)
         port, plain, ca_file = wanted.search(self.notebook.output(1).inner_text()).groups()
         return int(port), int(plain), ca_file
 
@@ -90,12 +89,12 @@ def test_from_start_to_stop(tab):
     port, _plain, ca_file = tab.where()
     expect(tab.said(str(port))).to_be_visible()
     _send(port, ca_file, "ann", "canary-61")
-    expect(tab.rows()).to_have_count(1, timeout=PATIENCE)
-    expect(tab.rows().first).to_contain_text("mail accepted", timeout=PATIENCE)
+    expect(tab.rows()).to_have_count(1)
+    expect(tab.rows().first).to_contain_text("mail accepted")
     with pytest.raises(smtplib.SMTPAuthenticationError):
         _send(port, ca_file, "ann", "canary-62")
-    expect(tab.rows()).to_have_count(2, timeout=PATIENCE)
-    expect(tab.rows().first).to_contain_text("login refused: 535", timeout=PATIENCE)
+    expect(tab.rows()).to_have_count(2)
+    expect(tab.rows().first).to_contain_text("login refused: 535")
     numbers = tab.place.locator(".smtp-lab-numbers")
     expect(numbers).to_contain_text(re.compile(r"Messages\s*1.*Sessions\s*2.*Refused\s*1"))
     tab.rows().first.click()
@@ -108,7 +107,7 @@ def test_from_start_to_stop(tab):
     assert "application/vnd.jupyter.widget-state+json" in saved, "this would prove nothing"
     assert "canary-6" not in saved
     tab.button("Stop sink").click()
-    expect(tab.said("The sink is stopped.")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("The sink is stopped.")).to_be_visible()
     with pytest.raises(OSError, match=r"refused"):
         socket.create_connection(("127.0.0.1", port), 5)
     assert "canary-6" not in tab.notebook.save()
@@ -121,7 +120,7 @@ def test_a_taken_port(tab):
         tab.field("Port").first.fill(str(taken))
         tab.field("Archive").select_option("temporary: gone with the sink")
         tab.button("Start sink").click()
-        expect(tab.said(f"Port {taken} is already in use")).to_be_visible(timeout=PATIENCE)
+        expect(tab.said(f"Port {taken} is already in use")).to_be_visible()
         field = tab.field("Port").first
         expect(field).to_have_attribute("aria-invalid", "true")
         field.fill("0")
@@ -135,22 +134,22 @@ def test_keyboard_alone_suffices(tab):
     tab.field("Archive").select_option("temporary: gone with the sink")
     tab.tab_to(tab.button("Start sink"), back=True, most=60)
     keys.press("Enter")
-    expect(tab.said("The sink is running.")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("The sink is running.")).to_be_visible()
     _port, plain, _ca = tab.where()
     for name in ("one.example.com", "two.example.com"):
         with smtplib.SMTP("127.0.0.1", plain, timeout=20) as smtp:
             smtp.ehlo(name)
-    expect(tab.rows()).to_have_count(2, timeout=PATIENCE)
-    expect(tab.rows().first).to_contain_text("left without mail", timeout=PATIENCE)
+    expect(tab.rows()).to_have_count(2)
+    expect(tab.rows().first).to_contain_text("left without mail")
     tab.button("Stop sink").focus()
     tab.tab_to(tab.rows().first, most=60)
     keys.press("ArrowDown")
     expect(tab.rows().nth(1)).to_have_attribute("aria-selected", "true")
-    expect(tab.said("EHLO one.example.com")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("EHLO one.example.com")).to_be_visible()
     expect(tab.rows().nth(1)).to_be_focused()
     tab.tab_to(tab.button("Stop sink"), back=True, most=60)
     keys.press("Space")
-    expect(tab.said("The sink is stopped.")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("The sink is stopped.")).to_be_visible()
 
 
 def test_a_profile_and_settings_for_others(notebook):
@@ -162,12 +161,12 @@ def test_a_profile_and_settings_for_others(notebook):
     expect(tab.said("EMAIL_HOST_USER")).to_be_visible()
     tab.field("Profile").fill("local")
     tab.button("Add a profile for it").click()
-    expect(tab.said("Saved as local")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("Saved as local")).to_be_visible()
     tab.place.get_by_role("tab", name="Send test").click()
     tab.button("Send test").click()
-    expect(tab.said("Accepted by 127.0.0.1")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("Accepted by 127.0.0.1")).to_be_visible()
     tab.place.get_by_role("tab", name="Sink").click()
-    expect(tab.rows().first).to_contain_text("mail accepted", timeout=PATIENCE)
+    expect(tab.rows().first).to_contain_text("mail accepted")
     notebook.rerun(2)
 
 
@@ -188,7 +187,7 @@ def test_axe_finds_nothing_serious(tab, axe, theme):
     tab.field("Who may log in").select_option("only these users")
     tab.field("Port").first.fill("many")
     tab.button("Start sink").click()
-    expect(tab.said("is no whole number")).to_be_visible(timeout=PATIENCE)
+    expect(tab.said("is no whole number")).to_be_visible()
     look("settings")
     tab.field("Port").first.fill("0")
     tab.field("Who may log in").select_option("any name and password")
@@ -197,7 +196,7 @@ def test_axe_finds_nothing_serious(tab, axe, theme):
     _send(port, ca_file, "ann", "open sesame")
     with socket.create_connection(("127.0.0.1", port), 20) as client:
         client.recv(1000)
-    expect(tab.rows()).to_have_count(2, timeout=PATIENCE)
+    expect(tab.rows()).to_have_count(2)
     tab.rows().last.click()
     expect(tab.said("All lines")).to_be_visible()
     look("sessions")
@@ -223,6 +222,6 @@ def test_in_other_languages(notebook, language, archive, start, running):
     tab = SinkTab(notebook, show)
     tab.place.locator("select").filter(has_text=archive).select_option(archive)
     tab.button(start).click()
-    expect(tab.said(running)).to_be_visible(timeout=PATIENCE)
+    expect(tab.said(running)).to_be_visible()
     expect(tab.place.get_by_role("region").first).to_have_attribute("lang", language)
     notebook.rerun(2)

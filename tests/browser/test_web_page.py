@@ -17,14 +17,13 @@ from pathlib import Path
 import psutil
 import pytest
 from accessible import install, violations
-from jupyter import SCREENSHOTS
+from jupyter import PATIENCE, SCREENSHOTS
 from playwright.sync_api import Browser, Page, expect
 
 import smtp_lab as lab
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 120_000  # milliseconds: each visitor waits for a kernel, beside much else
 SMTP_LAB = str(Path(sys.executable).parent / "smtp-lab")
 
 
@@ -92,11 +91,12 @@ def visit(chromium: Browser, request) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(
             viewport={"width": width, "height": 1000}, reduced_motion="reduce", **more
         )
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         ours = (base, base.replace("http", "ws"), "data:", "blob:", "about:")
         page.on("request", lambda r: None if r.url.startswith(ours) else strangers.append(r.url))
-        page.goto(url + query, timeout=PATIENCE)
-        expect(page.locator(".smtp-lab-panel:visible")).to_be_visible(timeout=PATIENCE)
+        page.goto(url + query)
+        expect(page.locator(".smtp-lab-panel:visible")).to_be_visible()
         pages.append(page)
         return page
 
@@ -112,7 +112,7 @@ def visit(chromium: Browser, request) -> Iterator[Callable[..., Page]]:
 
 def _leave(page: Page) -> None:
     """Close it as a person does: it can still say good-bye."""
-    with page.expect_event("close", timeout=PATIENCE):
+    with page.expect_event("close"):
         page.close(run_before_unload=True)
 
 
@@ -136,10 +136,10 @@ def test_a_test_is_sent_and_seen(served, visit):
     assert "token" not in page.locator("body").inner_text()
     _tab(page, "Send test")
     page.get_by_role("button", name="Send test", exact=True).locator("visible=true").click()
-    expect(page.get_by_text("Accepted by 127.0.0.1")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Accepted by 127.0.0.1")).to_be_visible()
     _tab(page, "Sink")
     rows = page.locator(".smtp-lab-sessions tbody tr")
-    expect(rows.first).to_contain_text("mail accepted", timeout=PATIENCE)
+    expect(rows.first).to_contain_text("mail accepted")
     rows.first.click()
     expect(page.get_by_text("AUTH PLAIN ••••••").locator("visible=true")).to_be_visible()
 
@@ -153,10 +153,10 @@ def test_every_visitor_has_a_kernel_and_all_share_the_book(served, visit):
     first.get_by_role("button", name="Connect a client").click()
     first.get_by_label("Profile", exact=True).locator("visible=true").fill("shared")
     first.get_by_role("button", name="Add a profile for it").click()
-    expect(first.get_by_text("Saved as shared")).to_be_visible(timeout=PATIENCE)
+    expect(first.get_by_text("Saved as shared")).to_be_visible()
     reload = second.get_by_role("button", name="Reload").locator("visible=true")
-    reload.click(timeout=PATIENCE)
-    expect(second.locator("[data-name='shared']")).to_be_visible(timeout=PATIENCE)
+    reload.click()
+    expect(second.locator("[data-name='shared']")).to_be_visible()
     _leave(first)
     _until(lambda: served.kernels() == 1)
 
@@ -165,8 +165,8 @@ def test_the_language_is_chosen_on_the_page(served, visit):
     """A link in the header leads to the same page in German, and that in Japanese."""
     page = visit(served.url)
     for language, form in (("de", "Profilformular"), ("ja", "プロファイル フォーム")):
-        page.locator(f".smtp-lab-page-head a[lang='{language}']").click(timeout=PATIENCE)
-        expect(page.get_by_role("tab", name=form)).to_be_visible(timeout=PATIENCE)
+        page.locator(f".smtp-lab-page-head a[lang='{language}']").click()
+        expect(page.get_by_role("tab", name=form)).to_be_visible()
         expect(page.locator("html")).to_have_attribute("lang", language)
         expect(page.locator(f".smtp-lab-page-head a[lang='{language}']")).to_have_attribute(
             "aria-current", "true"
@@ -225,7 +225,7 @@ def test_ctrl_c_ends_all_of_it(visit, chromium, tmp_path):
         expect(page.get_by_role("tab", name="Senke")).to_be_visible()
         _tab(page, "Test senden")
         page.get_by_role("button", name="Test senden").locator("visible=true").click()
-        expect(page.get_by_text("Angenommen von 127.0.0.1")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("Angenommen von 127.0.0.1")).to_be_visible()
         family = psutil.Process(served.process.pid).children(recursive=True)
         assert len(family) >= 3
     finally:

@@ -23,7 +23,6 @@ book = lab.ProfileBook.open("words_{language}.toml")
 book.save(sink.profile("wrong", sender="bob@example.com").with_password("open barley"))
 """
 SHOW = 'lab.ProfileForm(book["wrong"], book=book, to="carla@example.org")'
-WAIT = 30_000  # milliseconds
 
 
 @pytest.fixture(params=["de", "ja"])
@@ -38,7 +37,7 @@ def language(request) -> Iterator[str]:
 def form(notebook: Notebook, language: str) -> Locator:
     notebook.write(SETUP.format(language=language), SHOW, name=f"words_{language}.ipynb")
     place = notebook.output(1)
-    expect(place.locator(".smtp-lab-panel").first).to_be_attached(timeout=WAIT)
+    expect(place.locator(".smtp-lab-panel").first).to_be_attached()
     return place
 
 
@@ -83,7 +82,7 @@ def test_a_wrong_input_is_told_at_its_field(form):
     ):
         field(form, name).fill(typed)
         field(form, name).press("Tab")
-        expect(form.get_by_text(told_problem(problem, fix)).first).to_be_visible(timeout=WAIT)
+        expect(form.get_by_text(told_problem(problem, fix)).first).to_be_visible()
     button(form, "Send test").click()
     assert english_in(form) == []
     form.scroll_into_view_if_needed()
@@ -100,33 +99,29 @@ def test_advice_and_guide_are_told(form):
                 "Copy the 16 letters at once: they are shown only this time. The spaces between them do not count."
             )
         )
-    ).to_be_visible(timeout=WAIT)
+    ).to_be_visible()
     button(form, "Fill in").click()
-    expect(field(form, "Server")).to_have_value("smtp.gmail.com", timeout=WAIT)
+    expect(field(form, "Server")).to_have_value("smtp.gmail.com")
     field(form, "Port").fill("25")
     field(form, "Port").press("Tab")
     warned = "port 25 is for mail between servers: blocked on Google Cloud, discouraged on Azure and dropped by most home networks; use 587 or 465"
-    expect(form.get_by_text(told(warned))).to_be_visible(timeout=WAIT)
+    expect(form.get_by_text(told(warned))).to_be_visible()
     assert english_in(form) == []
 
 
 def test_a_refused_test_is_told(form):
     """The outcome, the diagnosis, the dialogue line by line, and where the time went."""
     button(form, "Send test").click()
-    expect(form.get_by_text(told("User name or password was refused.")).first).to_be_visible(
-        timeout=WAIT
-    )
+    expect(form.get_by_text(told("User name or password was refused.")).first).to_be_visible()
     asks = told("The client says who it is and asks which extensions the server has.")
-    expect(form.get_by_text(asks).first).to_be_attached(timeout=WAIT)
+    expect(form.get_by_text(asks).first).to_be_attached()
     assert english_in(form) == []
 
 
 def test_the_doctor_is_told(form):
     """Each stage, what was seen there, and the dialogue."""
     button(form, "Doctor").click()
-    expect(form.get_by_text(told("The server greets as a mail server does.")).first).to_be_visible(
-        timeout=WAIT
-    )
+    expect(form.get_by_text(told("The server greets as a mail server does.")).first).to_be_visible()
     for details in form.locator("details").all():
         details.evaluate("it => { it.open = true }")
     assert english_in(form) == []
