@@ -318,10 +318,11 @@ def _only_the_cell(how: str) -> bool:
 
 
 def check_formats(formats: Mapping[Any, Format], columns: list[Any]) -> None:
-    """Refuse *formats* of columns a frame does not have."""
+    """Refuse *formats* of what is not among *columns*, those of a frame and of its index."""
     for name in formats:
         if name not in columns:
-            known = ", ".join(map(str, columns[:20]))
+            given = [str(one) for one in dict.fromkeys(columns) if one is not None]
+            known = ", ".join(given[:20])
             raise InputError.of("formats", f"the table has no column {name!r}", f"it has {known}")
 
 

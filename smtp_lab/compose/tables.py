@@ -99,8 +99,9 @@ def html_table(
         index: Whether the index stands at the left, each level in a column of its own; by default
             it does where it is more than row numbers: it has a name, as `groupby` and
             `pivot_table` give it, or holds something else.
-        formats: How a column is shown, by its name: a format specification such as ``.1f``, a
-            text with one field such as ``"{:,} €"``, or a function.
+        formats: How a column, or a level of the index, is shown, by its name: a format
+            specification such as ``.1f``, a text with one field such as ``"{:,} €"``, or a
+            function.
         language: Of numbers and words; by default that of the mail.
 
     Raises:
@@ -225,18 +226,21 @@ def _grid(
         raise InputError.of("max_rows", f"{max_rows!r} is no number of rows", "give 0 or more")
     language = language or budget().language or ENGLISH
     formats = formats or {}
-    check_formats(formats, list(frame.columns))
+    columns = list(frame.columns)
+    check_formats(formats, [*columns, *frame.index.names])
     if index is None:
         index = says_something(frame.index)
     shown = frame.head(max_rows)
     names = _index_columns(shown) if index else []
     data = [as_meant(frame.iloc[:, n]).head(max_rows) for n in range(frame.shape[1])]
     # A name keeps its decimals: the quantile 0.125 is not 0.12.
+    of_levels = {name: how for name, how in formats.items() if name not in columns}
     hows: list[Format | None] = [
-        language.plain if name.dtype.kind == "f" else None for name in names
+        of_levels.get(name.name, language.plain if name.dtype.kind == "f" else None)
+        for name in names
     ]
-    hows += [formats.get(name) for name in frame.columns]
-    columns = [
+    hows += [formats.get(name) for name in columns]
+    texts = [
         column_texts(column, how, language)
         for column, how in zip([*names, *data], hows, strict=True)
     ]
@@ -244,10 +248,10 @@ def _grid(
     note = language.more(hidden) if hidden else ""
     return _Grid(
         heads=_heads(frame, names, language),
-        columns=columns,
+        columns=texts,
         right=[False] * len(names) + [is_number(column) for column in data],
         names=len(names),
-        note=note if len(frame) and columns else language.empty(),
+        note=note if len(frame) and texts else language.empty(),
     )
 
 

@@ -332,6 +332,8 @@ class Template:
         data = by_name("data", data)
         if taken := sorted(GIVEN.intersection(data)):
             raise InputError.of("data", f"{taken[0]!r} is a name of smtp_lab's own", "rename it")
+        if not isinstance(to, list | tuple):
+            raise InputError.of("to", f"is a {type(to).__name__}", "give a list of addresses")
         tongue = language_of(language)
         return dict(data) | {
             "language": tongue.tag,

@@ -94,7 +94,7 @@ def _said(error: Exception) -> tuple[str, str, str]:
         case jinja2.TemplateError():
             said, fix = _refused(error) or said, "templates may not do that"
         case RecursionError():
-            said, fix = "it calls itself without end", "make it do less"
+            said, fix = "it is nested too deeply, or calls itself without end", "make it do less"
         case MemoryError():
             said, fix = "it takes more memory than there is", "make it do less"
         case _ if isinstance(error, _PLAIN) or said == type(error).__name__:

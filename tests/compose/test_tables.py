@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from smtp_lab.compose.language import language_of
 from smtp_lab.compose.tables import MAX_ROWS, html_table, text_table
+from smtp_lab.errors import InputError
 
 
 class Table(HTMLParser):
@@ -345,6 +346,21 @@ def test_a_gap_beyond_the_limit_makes_whole_numbers_of_a_column_too():
 SALES = pd.DataFrame(
     {"region": ["N", "N", "S"], "kind": ["a", "b", "a"], "n": [1, 2, 3], "v": [1.5, 2.5, 3.5]}
 )
+
+
+def test_a_level_of_the_index_has_a_format_of_its_own():
+    """It is named as a column is; a column of the same name comes first."""
+    shares = pd.Index([0.125, 0.5], name="share")
+    assert Table(pd.DataFrame({"n": [3, 4]}, shares), formats={"share": ".1%"}).rows == [
+        ["share", "n"],
+        ["12.5%", "3"],
+        ["50.0%", "4"],
+    ]
+    same = pd.DataFrame({"share": [0.25]}, shares[:1])
+    assert Table(same, formats={"share": ".0%"}).rows[1] == ["0.125", "25%"]
+    with pytest.raises(InputError) as caught:
+        html_table(same, formats={"shore": ".0%"})
+    assert str(caught.value) == "formats: the table has no column 'shore'; it has share."
 
 
 def test_an_index_that_says_something_is_shown():

@@ -431,6 +431,21 @@ class TestLanguage:
             lab.Template("{{ t('a') }}", texts={"en": {"a": "Dear {name}"}}).fill({})
 
 
+@pytest.mark.parametrize("to", [3, "ann@example.com", None, {"ann@example.com"}], ids=str)
+def test_recipients_are_a_list(to):
+    """A text would be a list of its letters."""
+    with pytest.raises(InputError) as caught:
+        lab.Template("{{ to[0] }}").fill({}, to=to)
+    assert str(caught.value) == f"to: is a {type(to).__name__}; give a list of addresses."
+
+
+def test_what_is_nested_too_deeply_is_told():
+    """The reader of templates gives up at a depth no template needs."""
+    with pytest.raises(TemplateError) as caught:
+        lab.Template("{{ " + "(" * 300 + "1" + ")" * 300 + " }}").fill({})
+    assert "it is nested too deeply, or calls itself without end" in str(caught.value)
+
+
 def test_a_preview_shows_itself_and_fetches_nothing():
     """In a notebook it is a sandboxed frame with its pictures inside; in a terminal it is text."""
     preview = lab.Template.open("report").preview(summary="<script>x</script>")
