@@ -103,8 +103,9 @@ def test_the_clock_is_looked_at_before_whatever_may_take_long(monkeypatch, use):
         template.fill(data)
 
 
-def test_all_parts_have_the_same_time(monkeypatch):
-    """Ten seconds are for the mail, not for each of its parts."""
+@pytest.fixture
+def late(monkeypatch):
+    """A function a template can call, which takes six seconds of the budget's clock."""
     now = [0.0]
     monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
@@ -112,6 +113,11 @@ def test_all_parts_have_the_same_time(monkeypatch):
         now[0] += 6
         return "x"
 
+    return late
+
+
+def test_all_parts_have_the_same_time(late):
+    """Ten seconds are for the mail, not for each of its parts."""
     template = lab.Template("{{ late() }}", subject="{{ late() }}", text="{{ 'y' }}")
     with pytest.raises(TemplateError, match=r"body\.txt, line 1: it takes longer than 10 seconds"):
         template.fill({"late": late})
@@ -150,15 +156,8 @@ def test_a_step_cannot_be_given_back():
         lab.Template(html).fill({})
 
 
-def test_all_that_a_row_of_a_merge_asks_has_the_same_time(monkeypatch):
+def test_all_that_a_row_of_a_merge_asks_has_the_same_time(late):
     """Subject, headers and ways out are filled on the clock of the mail they belong to."""
-    now = [0.0]
-    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
-
-    def late():
-        now[0] += 6
-        return "x"
-
     with pytest.raises(lab.InputError, match="it takes longer than 10 seconds"):
         lab.render_each(
             lab.Template("<p>{{ late() }}</p>"),
@@ -169,15 +168,8 @@ def test_all_that_a_row_of_a_merge_asks_has_the_same_time(monkeypatch):
         )
 
 
-def test_each_row_of_a_merge_has_its_own_time(monkeypatch):
+def test_each_row_of_a_merge_has_its_own_time(late):
     """One mail that takes its time takes none of the next one's."""
-    now = [0.0]
-    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
-
-    def late():
-        now[0] += 6
-        return "x"
-
     frame = pd.DataFrame({"email": ["ann@example.com", "bob@example.com"]})
     template = lab.Template("<p>hello</p>")
     made = lab.render_each(template, frame, to="email", subject="{{ late() }}", late=late)
