@@ -213,7 +213,7 @@ def _maildev(given: str) -> str:
     if not shutil.which("node"):
         print("left out: MailDev, which needs Node.js")
     elif not Path(found).exists():
-        print("left out: MailDev; install it with npm install maildev, or give --maildev its path")
+        print("left out: MailDev; npm install maildev@2.1.0, or give --maildev its path")
     else:
         return found
     return ""

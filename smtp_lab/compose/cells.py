@@ -123,6 +123,8 @@ def is_number(column: pd.Series[Any]) -> bool:
     kind = column.dtype.kind
     if kind != "O" or column.dtype == "category":
         return kind in "iufcm"
+    if column.dtype == "str":
+        return False
     given = column[column.notna()].tolist()
     return bool(given) and all(
         isinstance(value, Real | Decimal) and not isinstance(value, bool) for value in given

@@ -230,9 +230,12 @@ def _grid(
     check_formats(formats, [*columns, *frame.index.names])
     if index is None:
         index = says_something(frame.index)
-    shown = frame.head(max_rows)
+    hidden = max(len(frame) - max_rows, 0)
+    shown = frame.head(max_rows) if hidden else frame
     names = _index_columns(shown) if index else []
-    data = [as_meant(frame.iloc[:, n]).head(max_rows) for n in range(frame.shape[1])]
+    data = [as_meant(column) for _, column in frame.items()]
+    if hidden:
+        data = [column.head(max_rows) for column in data]
     # A name keeps its decimals: the quantile 0.125 is not 0.12.
     of_levels = {name: how for name, how in formats.items() if name not in columns}
     hows: list[Format | None] = [
@@ -244,7 +247,6 @@ def _grid(
         column_texts(column, how, language)
         for column, how in zip([*names, *data], hows, strict=True)
     ]
-    hidden = len(frame) - len(shown)
     note = language.more(hidden) if hidden else ""
     return _Grid(
         heads=_heads(frame, names, language),
