@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from smtp_lab.config import Profile, ProfileBook
-from smtp_lab.config.address import check_addresses
+from smtp_lab.config.address import check_addresses, comparable
 from smtp_lab.deliver import Delivery, send_octets
 from smtp_lab.errors import InputError
 from smtp_lab.inbox import Captured
@@ -41,15 +41,30 @@ def release(
         InputError: A recipient is not allowed, or policy forbids it; no connection was opened.
         DeliveryError: The server did not take it for everyone; its `delivery` says why.
     """
+    if not isinstance(message, Captured):
+        problem = f"is a {type(message).__name__}"
+        raise InputError.of("message", problem, "give one of an inbox, such as inbox[-1]")
     recipients = check_addresses(to)
-    if isinstance(allow, str):
-        raise InputError.of("allow", "is one text", 'give a list, such as ["@example.com"]')
-    allowed = {entry.strip().casefold() for entry in allow}
-    refused = [r for r in recipients if not _allowed(r.casefold(), allowed)]
+    allowed = _known(allow)
+    refused = [r for r in recipients if not _allowed(comparable(r), allowed)]
     if refused:
         problem = f"{', '.join(refused)} {'is' if len(refused) == 1 else 'are'} not allowed"
         raise InputError.of("to", problem, "add the address, or @ and its domain, to allow=")
     return send_octets(message.raw, to=recipients, profile=profile, book=book)
+
+
+def _known(allow: Sequence[str]) -> set[str]:
+    """What *allow* names, to be compared."""
+    fix = 'give a list, such as ["@example.com"]'
+    if isinstance(allow, str):
+        raise InputError.of("allow", "is one text", fix)
+    if not isinstance(allow, Iterable):
+        raise InputError.of("allow", f"is a {type(allow).__name__}", fix)
+    entries = list(allow)
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise InputError.of("allow", f"holds a {type(entry).__name__}, not a text", fix)
+    return {comparable(entry.strip()) for entry in entries}
 
 
 def _allowed(recipient: str, allowed: set[str]) -> bool:

@@ -22,7 +22,8 @@ HAS = ("attachment", "inline", "html", "text", "link", "code", "login")
 IS = ("refused", "bounce", "tagged", "complex")
 _TLS = ("yes", "no", "1.0", "1.1", "1.2", "1.3")
 
-_LONGEST = 4_000  # characters of a query, and of what one word of it looks for when folded
+_LONGEST = 4_000  # characters of a query
+_WORD = 1_000  # of what one word of it looks for, folded: each is compared with all of a mail
 _TERMS = 200
 _DEPTH = 50
 _UNITS = {"": 1, "b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2}
@@ -237,7 +238,8 @@ class _Reader:
             raise self._wrong(
                 at, f"{field}:{value} gives no size", "write one such as 500K or 1.5M"
             )
-        return Term(field, int(float(found[1]) * _UNITS[found[2].lower()]))
+        # No database knows a larger number, and no mail is as large.
+        return Term(field, min(int(float(found[1]) * _UNITS[found[2].lower()]), 2**62))
 
     def _moment(self, field: str, at: int) -> Term:
         value = self._value()
@@ -255,10 +257,8 @@ class _Reader:
         folded = fold(value)
         if not folded:
             raise self._wrong(at, "there is nothing to look for", "write what to look for")
-        if len(folded) > _LONGEST:
-            raise self._wrong(
-                at, f"more than {_LONGEST:,} characters are looked for", "ask for less"
-            )
+        if len(folded) > _WORD:
+            raise self._wrong(at, f"more than {_WORD:,} characters are looked for", "ask for less")
         return folded
 
     def _value(self, until: str = "") -> str:

@@ -12,7 +12,7 @@ from smtp_lab.archive import schema
 from smtp_lab.archive.records import micros
 from smtp_lab.errors import InputError
 
-__all__ = ("THROW_AWAY", "Retention", "prune", "remove")
+__all__ = ("THROW_AWAY", "Retention", "aged", "prune", "remove")
 
 _OF_MESSAGES = (schema.summaries, schema.tags, schema.mailboxes, schema.contents, schema.raws)
 _AT_ONCE = 500  # messages let go in one transaction: nobody waits long for the lock
@@ -29,7 +29,8 @@ class Retention:
 
     Attributes:
         count: This many messages at the most.
-        age: None received longer ago than this.
+        age: None received longer ago than this. A sink looks at the oldest numbers only: mail that
+            was read from files stays behind younger mail until `Inbox.retain` finds it.
         bytes: This many octets of raw messages in all, at the most.
 
     Raises:
@@ -94,6 +95,15 @@ def prune(connection: sa.Connection, retention: Retention, *, now: datetime | No
         connection.execute(sa.update(c).values(messages=count, bytes=octets))
     _prune_sessions(connection, retention, since, moment)
     return gone
+
+
+def aged(connection: sa.Connection, age: timedelta, *, now: datetime | None = None) -> list[int]:
+    """The numbers of all messages received longer ago than *age*, wherever they are."""
+    m = schema.messages
+    since = _since(now or datetime.now(UTC), age)
+    if since is None:
+        return []
+    return list(connection.scalars(sa.select(m.c.id).where(m.c.received_at < since)))
 
 
 def _since(moment: datetime, age: timedelta | None) -> int | None:

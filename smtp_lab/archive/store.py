@@ -24,7 +24,7 @@ from smtp_lab.archive.pen import Synchronous, pen_for
 from smtp_lab.archive.place import network_file_system
 from smtp_lab.archive.reading import Reader
 from smtp_lab.archive.records import StoredMessage, StoredSession
-from smtp_lab.archive.retention import Retention, prune, remove
+from smtp_lab.archive.retention import Retention, aged, prune, remove
 from smtp_lab.errors import ArchiveError, ArchiveUnavailableError, InputError
 
 __all__ = ("LOCK_TIMEOUT", "Archive")
@@ -202,12 +202,16 @@ class Archive(Reader):
             with self._writing() as connection:
                 return add_fetched(connection, message, mailbox, name)
 
-    def prune(self, retention: Retention, *, now: datetime | None = None) -> int:
+    def prune(
+        self, retention: Retention, *, now: datetime | None = None, everywhere: bool = False
+    ) -> int:
         """Let go of what *retention* does not keep.
 
         Args:
             retention: The limits.
             now: The moment an age is counted from; by default this one.
+            everywhere: Whether to look at the age of every message. By default the first one that
+                is young enough ends the search: mail that arrives is in order, and this is quick.
 
         Returns:
             How many messages went.
@@ -216,6 +220,9 @@ class Archive(Reader):
             ArchiveError: It cannot be written.
         """
         gone = 0
+        if everywhere and retention.age is not None:
+            with self.writing() as connection:
+                gone = remove(connection, aged(connection, retention.age, now=now))
         while retention:
             with self.writing() as connection:
                 some = prune(connection, retention, now=now)

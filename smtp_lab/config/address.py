@@ -6,12 +6,21 @@ import re
 from collections.abc import Iterable, Sequence
 from email.headerregistry import Address
 from functools import lru_cache
+from string import ascii_lowercase, ascii_uppercase
 
+import idna
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from smtp_lab.errors import InputError, Problem
 
-__all__ = ("check_address", "check_addresses", "parse_addresses", "parse_sender")
+__all__ = (
+    "ascii_domain",
+    "check_address",
+    "check_addresses",
+    "comparable",
+    "parse_addresses",
+    "parse_sender",
+)
 
 # C0 and C1 controls, line and paragraph separators, and what turns the direction of text around:
 # with those a name can be made to look like another address.
@@ -28,6 +37,7 @@ _PLAIN = re.compile(
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _EXAMPLE = "give one address such as ann@example.com"
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def check_address(text: str, field: str = "address") -> str:
@@ -93,6 +103,29 @@ def _why_not(address: str) -> str:
         reason = str(error).rstrip(".")
         return f"{reason[:1].lower()}{reason[1:]}" or "it is none"
     return ""
+
+
+def comparable(address: str) -> str:
+    """*address* in a form that two have only where their mail goes to the same place.
+
+    Servers see no difference between the cases of the letters A to Z; of other letters that are
+    alike, such as ß and ss, they do. Domains are compared as `ascii_domain` has them.
+    """
+    local, at, domain = address.rpartition("@")
+    return f"{local.translate(_SMALL)}{at}{ascii_domain(domain)}"
+
+
+def ascii_domain(domain: str) -> str:
+    """*domain* as DNS has it: the same name may be written in letters or in punycode.
+
+    IDNA 2008 (RFC 5891), under which ``straße`` and ``strasse`` are two names.
+    """
+    if domain.isascii():
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain.lower()
 
 
 def check_addresses(to: str | Sequence[str], field: str = "to") -> tuple[str, ...]:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import idna
 from pydantic import field_validator
 
 from smtp_lab.config._model import Model
-from smtp_lab.config.address import check_address
+from smtp_lab.config.address import ascii_domain, check_address, comparable
 from smtp_lab.config.auth import check_line
 from smtp_lab.config.connection import SmtpConnection, is_loopback
 from smtp_lab.config.profile import Profile
@@ -90,8 +89,8 @@ class Policy(Model):
         """Those of *recipients* that mail may not go to."""
         if not self.approved_domains or self.redirect_all_to:
             return ()
-        known = {contact.address.casefold() for contact in contacts}
-        return tuple(r for r in recipients if r.casefold() not in known and not self._approved(r))
+        known = {comparable(contact.address) for contact in contacts}
+        return tuple(r for r in recipients if comparable(r) not in known and not self._approved(r))
 
     def check(
         self, profile: Profile, recipients: Iterable[str], contacts: Iterable[Contact] = ()
@@ -139,28 +138,13 @@ class Policy(Model):
             return ()
         if self.suggestions == "all":
             return contacts
-        own = {
-            g
-            for c in contacts
-            if c.address.casefold() == profile.address.casefold()
-            for g in c.groups
-        }
+        mine = comparable(profile.address)
+        own = {g for c in contacts if comparable(c.address) == mine for g in c.groups}
         return tuple(contact for contact in contacts if own & set(contact.groups))
 
     def _approved(self, address: str) -> bool:
-        domain = _ascii(address.rpartition("@")[2])
+        domain = ascii_domain(address.rpartition("@")[2])
         return any(
             domain == known or domain.endswith(f".{known}")
-            for known in map(_ascii, self.approved_domains)
+            for known in map(ascii_domain, self.approved_domains)
         )
-
-
-def _ascii(domain: str) -> str:
-    """*domain* as DNS has it: the same name may be written in letters or in punycode.
-
-    IDNA 2008 (RFC 5891), under which ``straße`` and ``strasse`` are two names.
-    """
-    try:
-        return idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError:
-        return domain.lower()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from operator import index as whole
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smtp_lab.archive import Archive, Retention, StoredSession
 from smtp_lab.archive.labels import label
 from smtp_lab.archive.language import Node, understand
-from smtp_lab.errors import UnknownNameError
+from smtp_lab.errors import InputError, UnknownNameError
 from smtp_lab.inbox import frames
 from smtp_lab.inbox.captured import Captured
 from smtp_lab.inbox.filling import fill
 from smtp_lab.inbox.found import Found
+from smtp_lab.inbox.given import number as a_number
+from smtp_lab.inbox.given import numbers
 from smtp_lab.inbox.growing import Growing
 from smtp_lab.inbox.importing import read_mail
 from smtp_lab.inbox.summary import heads_after
@@ -83,11 +84,11 @@ class Inbox(View, Waiting):
         """The message whose ``id`` is *number*.
 
         Raises:
+            InputError: It is no number.
             UnknownNameError: There is none.
         """
-        number = whole(number)  # a cell of a DataFrame is no int, and no database knows it
-        known = 0 < number < 2**63
-        found = self.archive.messages(only=number, mailbox=self.mailbox) if known else []
+        number = a_number("number", number)
+        found = self.archive.messages(only=number, mailbox=self.mailbox) if number > 0 else []
         if not found:
             problem = f"number {number} is not in {self._where}"
             raise UnknownNameError.of("message", problem, "see inbox.to_frame()")
@@ -110,7 +111,7 @@ class Inbox(View, Waiting):
             InputError: The query cannot be understood; says where.
             ArchiveError: What is new could not be read or kept.
         """
-        return self._search(query, understand(query), since)
+        return self._search(query, understand(query), a_number("since", since))
 
     def _search(self, query: str, node: Node, after: int = 0) -> Found:
         index = fill(self.archive)
@@ -123,9 +124,13 @@ class Inbox(View, Waiting):
         return self.archive.last_id()
 
     def since(self, marker: int) -> Found:
-        """The messages that came in after *marker* was set."""
-        marker = whole(marker)
-        return Found(self.archive, "", self.archive.ids(self.mailbox, marker))
+        """The messages that came in after *marker* was set.
+
+        Raises:
+            InputError: It is no number.
+        """
+        after = a_number("marker", marker)
+        return Found(self.archive, "", self.archive.ids(self.mailbox, after))
 
     def tag(self, which: str | Iterable[int], tags: str | Iterable[str]) -> int:
         """Give *tags* to messages.
@@ -153,8 +158,7 @@ class Inbox(View, Waiting):
     def _which(self, which: str | Iterable[int]) -> list[int]:
         if isinstance(which, str):
             return self.search(which).numbers()
-        given = {whole(number) for number in which}
-        return sorted(given.intersection(self.archive.ids(self.mailbox)))
+        return sorted(numbers("which", which).intersection(self.archive.ids(self.mailbox)))
 
     # --- letting go ---------------------------------------------------------------------------
 
@@ -179,8 +183,15 @@ class Inbox(View, Waiting):
 
         It is for the whole archive, whatever mailbox this is. A sink does it by itself, see
         `Sink`'s *retention*.
+
+        Raises:
+            InputError: It is no `Retention`.
+            ArchiveError: It cannot be written.
         """
-        return self.archive.prune(retention)
+        if not isinstance(retention, Retention):
+            problem = f"is a {type(retention).__name__}"
+            raise InputError.of("retention", problem, "give lab.Retention(count=…)")
+        return self.archive.prune(retention, everywhere=True)
 
     def read(self, path: str | Path) -> list[int]:
         """Take in mail from files: ``.eml``, mbox, Maildir, ZIP, or a folder of ``.eml``.

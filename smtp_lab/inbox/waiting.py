@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from inspect import isawaitable, iscoroutinefunction
 from typing import Literal, overload
 
 from smtp_lab.archive import Archive, StoredMessage
@@ -12,6 +13,7 @@ from smtp_lab.archive.language import Node, understand
 from smtp_lab.errors import ExpectationError, InputError
 from smtp_lab.inbox.captured import Captured
 from smtp_lab.inbox.filling import fill
+from smtp_lab.inbox.given import number, seconds
 from smtp_lab.inbox.report import what_came
 
 __all__ = ("Waiting", "What")
@@ -52,9 +54,9 @@ class Waiting:
 
         Raises:
             ExpectationError: They did not come in time; an AssertionError that shows what did.
-            InputError: The query cannot be understood.
+            InputError: The query cannot be understood, or an argument is none.
         """
-        watch = _Watch(self, what, count, since)
+        watch, timeout = _Watch(self, what, count, since), seconds("timeout", timeout)
         for nap in watch.naps(timeout):
             time.sleep(nap)
         return watch.came(timeout)
@@ -68,7 +70,7 @@ class Waiting:
         since: int = 0,
     ) -> Captured | list[Captured]:
         """Wait like `wait_for`, without holding up the event loop."""
-        watch = _Watch(self, what, count, since)
+        watch, timeout = _Watch(self, what, count, since), seconds("timeout", timeout)
         naps = watch.naps(timeout)
         # The database is asked in a thread.
         while (nap := await asyncio.to_thread(next, naps, None)) is not None:
@@ -85,9 +87,9 @@ class Waiting:
 
         Raises:
             ExpectationError: One is there, or came; an AssertionError that shows it.
-            InputError: The query cannot be understood.
+            InputError: The query cannot be understood, or an argument is none.
         """
-        watch = _Watch(self, what, 1, since)
+        watch, within = _Watch(self, what, 1, since), seconds("within", within)
         for nap in watch.naps(within):
             time.sleep(nap)
         watch.came_not(within)
@@ -96,7 +98,7 @@ class Waiting:
         self, what: What = "", *, within: float = 1, since: int = 0
     ) -> None:
         """See to it like `assert_none`, without holding up the event loop."""
-        watch = _Watch(self, what, 1, since)
+        watch, within = _Watch(self, what, 1, since), seconds("within", within)
         naps = watch.naps(within)
         while (nap := await asyncio.to_thread(next, naps, None)) is not None:
             await asyncio.sleep(nap)
@@ -107,12 +109,15 @@ class _Watch:
     """Looks at each message once, in the order of their numbers."""
 
     def __init__(self, inbox: Waiting, what: What, count: int, since: int) -> None:
+        if not isinstance(what, str) and (not callable(what) or iscoroutinefunction(what)):
+            is_async = "an async function" if callable(what) else f"a {type(what).__name__}"
+            raise InputError.of("what", f"is {is_async}", "give a query, or a plain function")
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise InputError.of("count", f"{count!r} is no number of messages", "give 1 or more")
         self._archive, self._mailbox = inbox.archive, inbox.mailbox
         self._what, self._count = what, count
         self._node: Node | None = understand(what) if isinstance(what, str) else None
-        self._since = self._seen = since
+        self._since = self._seen = number("since", since)
         self._found: list[int] = []
 
     def naps(self, seconds: float) -> Iterator[float]:
@@ -134,12 +139,21 @@ class _Watch:
         if self._node is not None:
             new = fill(self._archive, last).messages(self._node, self._seen, self._mailbox)
             # What is beyond is looked at the next time, when it is read.
-            self._found += [number for number in new if number <= last]
+            self._found += [one for one in new if one <= last]
         elif callable(self._what):
             some = self._archive.batches(after=self._seen, upto=last, mailbox=self._mailbox)
             messages = (Captured(stored, self._archive) for batch in some for stored in batch)
-            self._found += [message.id for message in messages if self._what(message)]
+            self._found += [message.id for message in messages if self._is_one(message)]
         self._seen = last
+
+    def _is_one(self, message: Captured) -> bool:
+        assert callable(self._what)  # noqa: S101  # the caller has looked
+        said = self._what(message)
+        if isawaitable(said):  # it would count as true for each
+            if isinstance(said, Coroutine):
+                said.close()
+            raise InputError.of("what", "gives no answer but an awaitable", "give a plain function")
+        return bool(said)
 
     def came(self, timeout: float) -> Captured | list[Captured]:
         """The messages; raises where there are too few."""

@@ -65,6 +65,16 @@ class TestLimits:
         assert archive.prune(Retention(count=3)) == 1231
         assert [message.raw for message in archive.messages()] == [b"1231", b"1232", b"1233"]
 
+    def test_age_is_that_of_the_mail_not_of_its_place(self, archive):
+        """What was read from a file behind younger mail is found when all is looked at."""
+        archive.add([a_message(received_at=later(9)), a_message(received_at=later(1))])
+        limit = Retention(age=timedelta(minutes=5))
+        assert archive.prune(limit, now=later(10)) == 0
+        assert archive.prune(limit, now=later(10), everywhere=True) == 1
+        assert archive.ids() == [1]
+        assert counted(archive)[:2] == (2, 1)
+        assert lab.Inbox(archive).retain(Retention(age=timedelta(seconds=1))) == 1
+
     @pytest.mark.parametrize(
         ("name", "value"),
         [("count", 0), ("count", True), ("count", 1.5), ("bytes", -1), ("bytes", "1 GB"),

@@ -296,3 +296,15 @@ def test_names_that_look_alike_are_not_approved():
     policy = lab.Policy(approved_domains="strasse.example, bücher.example")
     assert policy.refused(["a@straße.example"]) == ("a@straße.example",)
     assert policy.refused(["a@xn--bcher-kva.example", "a@BÜCHER.example"]) == ()
+
+
+def test_contacts_that_look_alike_are_not_approved():
+    """A contact ß is not ss; the letters A to Z have no case, and punycode is the same name."""
+    policy = lab.Policy(approved_domains="example.com")
+    contacts = [
+        lab.Contact(address="mass@strasse.example"),
+        lab.Contact(address="a@bücher.example"),
+    ]
+    alike = ("maß@strasse.example", "mass@straße.example")
+    assert policy.refused(alike, contacts) == alike
+    assert policy.refused(["MASS@Strasse.example", "A@xn--bcher-kva.example"], contacts) == ()

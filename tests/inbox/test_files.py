@@ -377,6 +377,42 @@ class TestRelease:
             lab.release(inbox[0], to="bob@example.org", allow=allow, profile=sink.profile())
         assert len(sink.inbox.sessions()) == 0
 
+    @pytest.mark.parametrize(
+        ("to", "allow"),
+        [
+            ("bob@straße.example", "@strasse.example"),
+            ("maß@example.com", "mass@example.com"),
+            ("\u017f@example.com", "s@example.com"),
+            ("\u212a@example.com", "k@example.com"),
+        ],
+    )
+    def test_letters_that_are_alike_are_not_the_same(self, inbox, sink, to, allow):
+        """ß is not ss, nor is a long s an s or the sign of the kelvin a k."""
+        with pytest.raises(lab.InputError, match="is not allowed"):
+            lab.release(inbox[0], to=to, allow=[allow], profile=sink.profile())
+        assert len(sink.inbox.sessions()) == 0
+
+    def test_a_domain_may_be_written_in_punycode(self, inbox, sink):
+        """It is the same domain."""
+        to = "bob@xn--strae-oqa.example"
+        assert lab.release(inbox[0], to=to, allow=["@straße.example"], profile=sink.profile()).ok
+
+    @pytest.mark.parametrize(
+        ("message", "allow", "said"),
+        [
+            (None, "@example.org", "allow: is one text; give a list"),
+            (None, None, "allow: is a NoneType; give a list"),
+            (None, [None], "allow: holds a NoneType, not a text; give a list"),
+            (3, ["@example.org"], "message: is a int; give one of an inbox, such as inbox[-1]."),
+        ],
+    )
+    def test_what_is_no_list_and_no_message_is_told(self, inbox, sink, message, allow, said):
+        """One sentence; nothing is sent."""
+        message = inbox[0] if message is None else message
+        with pytest.raises(lab.InputError) as caught:
+            lab.release(message, to="bob@example.org", allow=allow, profile=sink.profile())
+        assert str(caught.value).startswith(said)
+
     def test_the_policy_of_the_book_holds_too(self, inbox, sink, tmp_path):
         """What the list allows the book may still forbid."""
         path = tmp_path / "book.toml"

@@ -433,3 +433,35 @@ class TestShowing:
         html = inbox._repr_html_()
         assert "<script" not in html
         assert "&lt;script&gt;" in html
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("ask", "said"),
+        [
+            (lambda inbox: inbox.get("x"), "number: 'x' is no whole number; give one such as 1."),
+            (lambda inbox: inbox.since(None), "marker: None is no whole number; give one such as 1."),
+            (lambda inbox: inbox.search("", since=1.5), "since: 1.5 is no whole number; give one such as 1."),
+            (lambda inbox: inbox.clear(None), "which: is a NoneType; give a query, or a list of numbers of messages."),
+            (lambda inbox: inbox.clear(3), "which: is a int; give a query, or a list of numbers of messages."),
+            (lambda inbox: inbox.tag(["1"], "x"), "which: '1' is no whole number; give one such as 1."),
+            (lambda inbox: inbox.retain({"count": 1}), "retention: is a dict; give lab.Retention(count=…)."),
+        ],
+        ids=["get", "since", "search", "clear", "clear one", "tag", "retain"],
+    )  # fmt: skip
+    def test_what_is_none_is_told(self, inbox, ask, said):
+        """One sentence names the argument; nothing is changed."""
+        count = len(inbox)
+        with pytest.raises(lab.InputError) as caught:
+            ask(inbox)
+        assert str(caught.value) == said
+        assert len(inbox) == count
+
+    def test_numbers_beyond_all_there_are_find_nothing(self, inbox, archive):
+        """No database knows them; that is no reason to fail."""
+        archive.add([stored(lines("Subject: one", "", "hi"))])
+        with pytest.raises(UnknownNameError):
+            inbox.get(2**70)
+        assert len(inbox.since(2**70)) == len(inbox.search("", since=2**70)) == 0
+        assert len(inbox.search("larger:999999999999999G")) == 0
+        assert inbox.clear([2**70, -(2**70)]) == 0

@@ -114,7 +114,7 @@ class TestLanguage:
             ("a " * 300, "at character 401, there are more than 200 words; ask for less."),
             ("(" * 60, "at character 51, it is more than 50 deep; ask for less."),
             ("-" * 60 + "a", "at character 51, it is more than 50 deep; ask for less."),
-            ("\ufdfa" * 1000, "at character 1, more than 4,000 characters are looked for; ask for less."),
+            ("\ufdfa" * 1000, "at character 1, more than 1,000 characters are looked for; ask for less."),
             (7, "is a int; give a text."),
         ],
     )  # fmt: skip

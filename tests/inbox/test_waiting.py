@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from inbox.mails import lines, stored
@@ -131,6 +132,54 @@ class TestWaitFor:
         """Mail in another mailbox is not waited for."""
         archive.add([mail("one", mailboxes=("a",)), mail("one", mailboxes=("b",))])
         assert lab.Inbox(archive, mailbox="b").wait_for("one", timeout=0).id == 2
+
+
+async def slowly(_message):
+    """A function that gives no answer, but something to be waited for."""
+    return False
+
+
+def handed_on(message):
+    """A plain function that gives what another is to be waited for."""
+    return slowly(message)
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("what", "said"),
+        [
+            (None, "what: is a NoneType; give a query, or a plain function."),
+            (5, "what: is a int; give a query, or a plain function."),
+            (["to:bob"], "what: is a list; give a query, or a plain function."),
+            (slowly, "what: is an async function; give a query, or a plain function."),
+            (handed_on, "what: gives no answer but an awaitable; give a plain function."),
+        ],
+        ids=["nothing", "a number", "a list", "async", "a coroutine"],
+    )
+    def test_what_says_nothing_of_a_message_is_refused(self, inbox, archive, what, said):
+        """A check that cannot fail, or never holds, is told at once."""
+        archive.add([mail("one")])
+        with pytest.raises(lab.InputError) as waited:
+            inbox.wait_for(what, timeout=0)
+        with pytest.raises(lab.InputError) as seen:
+            inbox.assert_none(what, within=0)
+        assert str(waited.value) == str(seen.value) == said
+
+    @pytest.mark.parametrize(
+        "seconds", [float("nan"), "1", None, timedelta(seconds=1), True], ids=repr
+    )
+    def test_what_is_no_time_is_refused(self, inbox, seconds):
+        """What never ends is not begun."""
+        with pytest.raises(lab.InputError, match=r"^timeout: .* is no number of seconds; give one"):
+            inbox.wait_for(timeout=seconds)
+        with pytest.raises(lab.InputError, match=r"^within: .* is no number of seconds; give one"):
+            asyncio.run(inbox.assert_none_async(within=seconds))
+
+    @pytest.mark.parametrize("marker", [None, "1", 1.5])
+    def test_what_is_no_marker_is_refused(self, inbox, marker):
+        """A marker is a whole number."""
+        with pytest.raises(lab.InputError, match=r"^since: .* is no whole number"):
+            inbox.wait_for(since=marker, timeout=0)
 
 
 class TestAssertNone:
