@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
@@ -59,6 +60,9 @@ class Desk:
         self.draft: Callable[[], Profile] | None = None
         self.sink_to_start: Callable[[], Sink] | None = None
         self._listeners: list[tuple[Event, Callable[[Any], None]]] = []
+        # What watches, what was done in a thread, and who clicks: two at once would show half of
+        # what each has to show.
+        self._turn = threading.RLock()
         self._seen_by: list[Manners] = []
         self.watching = Watch(self._look_or_wait, self._is_seen, every=_LOOK, name="smtp-lab-watch")
         self._seen: Any = None
@@ -95,9 +99,10 @@ class Desk:
 
     def tell(self, event: Event, what: Any = None) -> None:
         """Let everyone know that *event* happened."""
-        for wanted, listener in list(self._listeners):
-            if wanted == event:
-                listener(what)
+        with self._turn:
+            for wanted, listener in list(self._listeners):
+                if wanted == event:
+                    listener(what)
 
     def choose(self, name: str) -> None:
         """Take the profile called *name* in hand."""
@@ -131,13 +136,14 @@ class Desk:
 
     def look(self) -> None:
         """Look once at the files of the book, and tell what somebody else changed."""
-        seen, stale = (self.book.all_health(), tuple(self.book)), self.book.stale
-        before, self._seen = self._seen, seen
-        if stale != self._stale:
-            self._stale = stale
-            self.tell("stale", stale)
-        elif before is not None and before != seen:
-            self.tell("book")
+        with self._turn:
+            seen, stale = (self.book.all_health(), tuple(self.book)), self.book.stale
+            before, self._seen = self._seen, seen
+            if stale != self._stale:
+                self._stale = stale
+                self.tell("stale", stale)
+            elif before is not None and before != seen:
+                self.tell("book")
 
     def reload(self) -> None:
         """Read the book again.

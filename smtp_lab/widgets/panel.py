@@ -15,6 +15,7 @@ from smtp_lab.widgets.manners import Manners
 from smtp_lab.widgets.ordering import in_order
 from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.text_view import TextView
+from smtp_lab.widgets.unexpected import unexpected
 from smtp_lab.widgets.words import _
 from smtp_lab.widgets.work import Work
 
@@ -141,8 +142,7 @@ class Panel(w.VBox):
         elif isinstance(error, SmtpLabError):
             self.say(told_error(error), wrong=True)
         else:
-            sentence = _("Something went wrong that should not: {what}.")
-            self.say(sentence.format(what=type(error).__name__), wrong=True)
+            self.say(unexpected(error), wrong=True)
 
     def show_problems(self, error: InputError) -> None:
         """Say what cannot be used; a form says it at its fields."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from smtp_lab.errors import InputError, SmtpLabError, TemplateError
 from smtp_lab.language import told_problem
 from smtp_lab.widgets.said import told_error, told_named
-from smtp_lab.widgets.words import _
+from smtp_lab.widgets.unexpected import unexpected
 
 __all__ = ("placed",)
 
@@ -32,8 +32,7 @@ def placed(
     if not isinstance(error, InputError):
         if error is None or isinstance(error, SmtpLabError):
             return {}, {}, told_error(error) if error else ""
-        sentence = _("Something went wrong that should not: {what}.")
-        return {}, {}, sentence.format(what=type(error).__name__)
+        return {}, {}, unexpected(error)
     rest = []
     for problem in error.problems:
         place = problem.field.partition("[")[0]

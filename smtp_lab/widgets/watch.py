@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from smtp_lab.widgets.unexpected import unexpected
+
 __all__ = ("Watch",)
 
 _SHARE = 5.0  # looking may take one part in so many of the time
@@ -49,5 +51,8 @@ class Watch:
                     self._going = False
                     return
             begun = time.monotonic()
-            self._look()
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001  # one look that fails must not be the last
+                unexpected(error)
             pause = max(self._every, _SHARE * (time.monotonic() - begun))

@@ -81,7 +81,9 @@ def page(
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w-]+", "_", request.node.name)
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    stumbled = page.get_by_text("Something went wrong that should not").count()
     context.close()
+    assert not stumbled, "an error that nobody expected"
     assert strangers == [], "the page asked another host for something"
 
 

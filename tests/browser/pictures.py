@@ -35,6 +35,7 @@ for name in ("password_reset", "invitation"):
 
 def first_mail(notebook: Notebook) -> None:
     """The first notebook: the form with its outcome."""
+    notebook.page.set_viewport_size({"width": 1180, "height": 1560})  # down to the dialogue
     notebook.open("01_first_mail.ipynb")
     notebook.run_all()
     notebook.command("application:toggle-left-area")

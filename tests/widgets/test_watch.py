@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from sink.talk import until
@@ -91,3 +92,41 @@ def test_looking_does_not_overlap():
     seen.clear()
     seen.append(False)
     until(lambda: watchers() == [])
+
+
+def test_a_look_that_fails_is_not_the_last(caplog):
+    """An error nobody thought of is logged with its place and without its words; watching goes on."""
+    looks, words = [], "canary-3b1d"
+
+    def look():
+        looks.append(None)
+        if len(looks) == 1:
+            raise AttributeError(words)
+
+    watch = Watch(look, lambda: len(looks) < 3, every=0.01, name="smtp-lab-watch")
+    watch.begin()
+    until(lambda: watchers() == [])
+    assert len(looks) == 3
+    assert "AttributeError, which nobody expected, at:" in caplog.text
+    assert "test_watch.py" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_one_is_told_after_the_other(tmp_path):
+    """What watches and who clicks tell at the same time; each listener hears them one by one."""
+    desk = lab.app(book_of(tmp_path)).desk
+    inside, most = [0], [0]
+
+    def listen(_what):
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.01)
+        inside[0] -= 1
+
+    desk.on("book", listen)
+    threads = [threading.Thread(target=desk.tell, args=("book",)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most == [1]
