@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from smtp_lab.errors import SmtpLabError as SmtpLabError
     from smtp_lab.errors import TemplateError as TemplateError
     from smtp_lab.errors import TokenError as TokenError
+    from smtp_lab.errors import UnknownNameError as UnknownNameError
     from smtp_lab.inbox import Captured as Captured
     from smtp_lab.inbox import Found as Found
     from smtp_lab.inbox import Inbox as Inbox
@@ -150,6 +151,7 @@ _HOMES = {
         "SmtpLabError",
         "TemplateError",
         "TokenError",
+        "UnknownNameError",
     ),
     "inbox": ("Captured", "Found", "Inbox"),
     "releasing": ("release",),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 
 from smtp_lab.compose import render
+from smtp_lab.config import ProfileBook
 from smtp_lab.deliver import Delivery, send
 from smtp_lab.inbox import Captured
 from smtp_lab.sink import Sink
@@ -46,6 +49,8 @@ class Demo:
 def run(sink: Sink | None = None, say: Callable[[str], None] = print) -> Demo:
     """Start a sink, send three messages over SMTP with STARTTLS and a login, and compare.
 
+    Neither the profile book of whoever runs it nor the environment has a say in where they go.
+
     Args:
         sink: The sink to use; by default a throw-away one that knows one user.
         say: Gets what is worth reading, a paragraph at a time.
@@ -53,7 +58,8 @@ def run(sink: Sink | None = None, say: Callable[[str], None] = print) -> Demo:
     demo = Demo()
     if sink is None:
         sink = Sink(":temporary:", users={"ann": "open sesame"})
-    with sink:
+    with tempfile.TemporaryDirectory(prefix="smtp-lab-") as folder, sink:
+        book = ProfileBook(Path(folder) / "smtp_lab.toml", environ={})
         profile = sink.profile(sender="Ann Example <ann@example.com>")
         say(
             f"The sink listens on {sink.host}, "
@@ -74,12 +80,12 @@ def run(sink: Sink | None = None, say: Callable[[str], None] = print) -> Demo:
         )
         illustrated["Bcc"] = "archive@example.com"
         checks: list[tuple[Callable[[], Delivery], Callable[[Captured], dict[str, bool]]]] = [
-            (partial(send, _plain(), profile=profile), _check_plain),
+            (partial(send, _plain(), profile=profile, book=book), _check_plain),
             (
-                partial(send, illustrated, profile=profile),
+                partial(send, illustrated, profile=profile, book=book),
                 partial(_check_illustrated, picture=picture),
             ),
-            (partial(send, report, profile=profile), _check_report),
+            (partial(send, report, profile=profile, book=book), _check_report),
         ]
         for act, check in checks:
             delivery = act()

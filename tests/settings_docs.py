@@ -29,7 +29,7 @@ environment wins over the file, is never written into it, and forms show what it
 separated by commas. `TEAM` and `team` stand for the name of a profile. What is in force, the environment included,
 is what a duplicate, an export and a mail are made of.
 
-This page is made from the models; `python tests/settings_docs.py` renews it.
+This page is made from the models; `.venv/bin/python tests/settings_docs.py` renews it.
 
 ## Where things are
 

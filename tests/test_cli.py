@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mailbox
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import smtplib
 import subprocess
 import sys
 import time
+import zipfile
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -42,6 +44,32 @@ def test_demo_as_json():
     data = json.loads(_run("demo", "--json").stdout)
     assert data["differences"] == []
     assert [delivery["ok"] for delivery in data["deliveries"]] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("book", "variables"),
+    [
+        ('[policy]\napproved_domains = ["example.com"]\n', {}),
+        ('[policy]\nredirect_all_to = "staging@example.com"\n', {}),
+        ("", {"SMTP_LAB_POLICY__APPROVED_DOMAINS": "x.example"}),
+        ("", {"SMTP_LAB_NONSENSE__OF": "nobody"}),
+        ("not TOML", {}),
+    ],
+    ids=["domains", "redirected", "domains of the environment", "unknown setting", "broken book"],
+)
+def test_demo_is_about_nobodys_own_book(tmp_path, book, variables):
+    """Whatever the book and the environment of a person say, the demonstration is the same."""
+    Path(os.environ["SMTP_LAB_CONFIG"]).write_text(book)
+    done = _run("demo", "--json", env=os.environ | variables)
+    assert json.loads(done.stdout)["differences"] == []
+    assert done.stderr == ""
+
+
+def test_python_m_is_the_same_program():
+    """`python -m smtp_lab` works where the program is not on the path, and says so in its help."""
+    command = [sys.executable, "-m", "smtp_lab", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("Usage: python -m smtp_lab [OPTIONS] COMMAND")
 
 
 def test_demo_fails_when_something_arrives_otherwise(monkeypatch, tmp_path):
@@ -156,6 +184,18 @@ def test_a_taken_port_is_one_sentence(sink):
     assert "Traceback" not in done.stderr
 
 
+def test_a_sink_without_a_terminal_says_how_to_give_the_password():
+    """One sentence and no warning; and the host is looked at before anything is asked."""
+    quiet = {"stdin": subprocess.DEVNULL, "start_new_session": True}
+    done = _run("sink", "--port", "0", "--tls-port", "0", "--user", "ann", code=1, **quiet)
+    assert done.stderr == (
+        "Error: There is no terminal to ask for the password of ann: "
+        "give it in SMTP_LAB_SINK_PASSWORD.\n"
+    )
+    done = _run("sink", "--host", "nonsense.invalid", "--user", "ann", code=1, **quiet)
+    assert done.stderr.startswith("Error: host: is no IP address; give one such as")
+
+
 def test_send_test_through_a_saved_profile(sink):
     """A profile of the book, its password from the environment; a refusal exits with 1."""
     lab.ProfileBook.open().save(sink.profile("team"))
@@ -184,7 +224,10 @@ def test_doctor_through_a_saved_profile(sink):
     assert "barley" not in bad.stdout
     short = _run("doctor", "team", "--until", "ehlo-again")
     assert "– auth" in short.stdout
-    assert "'xyz' is no stage" in _run("doctor", "team", "--until", "xyz", code=1).stderr
+    wrong = _run("doctor", "team", "--until", "xyz", code=1).stderr
+    listed = re.fullmatch(r"Error: until: 'xyz' is no stage; give one of (.*)\.\n", wrong)[1]
+    helped = " ".join(_run("doctor", "--help").stdout.split())
+    assert f"The last stage: {' or '.join(listed.rsplit(', ', 1))}." in helped
     assert len(sink.inbox) == 0
 
 
@@ -239,7 +282,7 @@ def test_captured_mail_and_files_are_checked(tmp_path):
     mail.write_bytes(b"From: ann@example.com\nSubject: {{ x }}\n\nHello\n")
     rows = _run("check", str(mail), "--json", code=1).stdout.splitlines()
     rules = {row["rule"]: row["severity"] for row in map(json.loads, rows)}
-    assert rules["template-mark"] == rules["bare-lf"] == "error"
+    assert rules["template-mark"] == "error"
     assert "date-missing" in _run("check", str(mail), str(mail), code=1).stdout
     assert "nope.eml is not there" in _run("check", "nope.eml", code=1).stderr
     html = b"Content-Type: text/html\r\n\r\n<style>p {display: flex}</style><p>Hello"
@@ -247,6 +290,26 @@ def test_captured_mail_and_files_are_checked(tmp_path):
     outlook = _run("check", str(mail), "--client", "outlook").stdout
     assert "Outlook" in outlook
     assert "date-missing" not in outlook
+
+
+def test_line_ends_on_a_disk_are_not_those_of_the_wire(tmp_path):
+    """Mail that Python wrote with LF alone is sound, in a file, a Maildir or a ZIP; mixed it is not."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ann@example.com", "bob@example.org", "Hi"
+    message.set_content("Hello\n\nBob\n")
+    file, box = tmp_path / "mail.eml", mailbox.Maildir(tmp_path / "box")
+    file.write_bytes(message.as_bytes())
+    box.add(message)
+    with zipfile.ZipFile(tmp_path / "mail.zip", "w") as packed:
+        packed.write(file, "mail.eml")
+    only = ("--rule", "bare-*", "--rule", "line-*")
+    for name in ("mail.eml", "box", "mail.zip"):
+        assert _run("check", str(tmp_path / name), *only).stdout == "Nothing found.\n"
+    file.write_bytes(message.as_bytes().replace(b"Hello\n", b"Hello\r\n"))
+    assert "bare-lf" in _run("check", str(file), *only, code=1).stdout
+    file.write_bytes(message.as_bytes().replace(b"Hello\n", b"Hello\rthere\n"))
+    bare = _run("check", str(file), *only, "--json", code=1).stdout
+    assert [json.loads(row)["rule"] for row in bare.splitlines()] == ["bare-cr"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -67,6 +68,39 @@ def test_links_and_python_of_a_page_are_sound(path):
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         if not block.startswith(">>>"):
             compile(block, str(path), "exec")
+
+
+def test_the_floors_are_those_that_are_held():
+    """CONTRIBUTING draws the floors from the top down as import-linter holds them."""
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    held = [
+        {room.removeprefix("smtp_lab.") for room in floor.split(" | ")}
+        for floor in rules["tool"]["importlinter"]["contracts"][0]["layers"]
+    ]
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n(cli\n.*?)```", page, re.DOTALL)[1]
+    drawn = [
+        set(re.split(r" {2,}", line, maxsplit=1)[0].split(" · ")) for line in block.splitlines()
+    ]
+    # The lowest has two lines in the drawing: what it is about does not fit into one.
+    assert [*drawn[:-2], drawn[-2] | drawn[-1]] == held
+
+
+@pytest.mark.parametrize(
+    ("template", "field", "keys"),
+    [
+        ("report", "sections", {"heading", "text", "table", "chart", "alt"}),
+        ("subscription", "tiles", {"label", "value", "change"}),
+        ("receipt", "items", {"name", "quantity", "price"}),
+    ],
+)
+def test_the_keys_of_a_templates_list_are_told(template, field, keys):
+    """The table of what ships names the keys of each list, and the sample has no others."""
+    page = (ROOT / "docs" / "composing.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{template}` |"))
+    told = re.search(rf"`{field}` \(of each: (.*?)\)", row)[1]
+    assert set(re.findall(r"`(\w+)`", told)) == keys
+    assert {key for one in lab.Template.open(template).sample[field] for key in one} <= keys
 
 
 def test_the_lines_of_the_accounts_page_run_as_written(sink):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import smtp_lab
+from smtp_lab import errors
 
 HEAVY = {
     "pandas",
@@ -45,6 +46,18 @@ def test_the_type_checker_sees_the_same_names():
         for alias in node.names
     }
     assert seen == {name: f"smtp_lab.{home}" for name, home in smtp_lab._HOME.items()}
+
+
+def test_every_error_can_be_caught_by_its_name():
+    """Whatever is raised on purpose is public."""
+    raised = {
+        name
+        for name in errors.__all__
+        if isinstance(getattr(errors, name), type)
+        and issubclass(getattr(errors, name), BaseException)
+    }
+    assert "UnknownNameError" in raised
+    assert raised - set(smtp_lab.__all__) == set()
 
 
 def test_an_unknown_name_is_an_attribute_error():

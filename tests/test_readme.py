@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import tomllib
 from pathlib import Path
 
 import matplotlib.figure
@@ -87,6 +88,43 @@ def test_the_search_runs_as_written(sink):
     assert len(eval(found, {"sink": sink})) == 1
     assert eval(waited, {"sink": sink})[0].code == "482913"
     assert len(eval(drawn, {"sink": sink}).patches) == 1
+
+
+def test_a_snapshot_is_made_and_held_as_written(sink, tmp_path, monkeypatch):
+    """The line on snapshots asks for what its comment says: update=True, the first time."""
+    monkeypatch.chdir(tmp_path)
+    lab.send_test(sink.profile(), to="you@example.com")
+    line = next(x for block in BLOCKS for x in block.splitlines() if ".snapshot(" in x)
+    code, _, comment = line.partition("#")
+    assert comment.strip().endswith("the first time with update=True")
+    with pytest.raises(lab.InputError, match=r"order\.txt"):
+        exec(code, {"sink": sink})
+    exec(code.replace('")', '", update=True)'), {"sink": sink})
+    exec(code, {"sink": sink})
+    assert (tmp_path / "order.txt").read_text(encoding="utf-8")
+
+
+def test_what_the_readme_counts_is_counted():
+    """Known failures and mail services are as many as it says."""
+    said = re.search(r"among (\d+)\s+known failures", " ".join(README.split()))[1]
+    known = ROOT / "smtp_lab" / "facts" / "failures.toml"
+    assert int(said) == len(tomllib.loads(known.read_text(encoding="utf-8"))["error"])
+    said = re.search(r"(\d+) mail services are known", " ".join(README.split()))[1]
+    assert int(said) == len(lab.providers())
+
+
+def test_every_extra_is_named():
+    """The README says what each extra of the project is for, and names no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = README.partition("such an extra is meant")[2].partition("## Five lines")[0]
+    named = re.findall(r"(?:: |· )`(\w+)`", " ".join(listed.split()))
+    assert sorted(named) == sorted(project["optional-dependencies"])
+
+
+def test_every_page_of_the_docs_is_on_the_map():
+    """No page is only found by whoever looks into the folder."""
+    linked = set(re.findall(r"\]\(docs/([a-z]+\.md)\)", README.partition("## The map")[2]))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")}
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:)([^)]+)\)", README))

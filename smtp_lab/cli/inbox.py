@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import smtp_lab
-from smtp_lab.archive import Archive
+from smtp_lab.archive import Archive, StoredMessage, StoredSession
 from smtp_lab.cli.base import as_json, main, row, told
 from smtp_lab.errors import InputError
 from smtp_lab.transcript import printable
@@ -89,8 +90,9 @@ def _sessions(found: Found, limit: int) -> Iterator[str]:
 def check(what: tuple[str, ...], archive: str | None, *, as_json: bool, **asked: Any) -> None:
     """Hold mail against the rules of docs/checks.md; exit code 1 when there is an error.
 
-    Each FILE is an .eml, an mbox, a Maildir, a ZIP or a folder of .eml files. Without one, captured
-    mail is checked: all of it, or what QUERY finds. Nothing is asked of the network.
+    Each FILE is an .eml, an mbox, a Maildir, a ZIP or a folder of .eml files; where all lines of a
+    mail end in LF, they are taken for CRLF. Without a file, captured mail is checked: all of it, or
+    what QUERY finds. Nothing is asked of the network.
     """
     wanted = {"client": list(asked["client"]) or None, "rules": list(asked["rule"])}
     with _mail(what, archive) as messages:
@@ -114,7 +116,7 @@ def _mail(what: tuple[str, ...], archive: str | None) -> Iterator[smtp_lab.Inbox
             missing = what[there.index(False)]
             raise InputError.of("file", f"{missing} is not there", "check the path")
         with tempfile.TemporaryDirectory(prefix="smtp-lab-") as folder:
-            files = smtp_lab.Inbox(Archive(Path(folder) / "mail.sqlite3"))
+            files = smtp_lab.Inbox(_FromDisk(Path(folder) / "mail.sqlite3"))
             for name in what:
                 files.read(name)
             yield files
@@ -122,6 +124,27 @@ def _mail(what: tuple[str, ...], archive: str | None) -> Iterator[smtp_lab.Inbox
         return
     opened = _opened(archive)
     yield opened.search(" ".join(what)) if opened is not None and what else opened
+
+
+class _FromDisk(Archive):
+    """Mail as it would be on the wire: line ends on a disk are those of the disk's programs.
+
+    Only where all of them are LF is that sure; CRLF and LF in one mail are the mail's own doing.
+    """
+
+    def add(
+        self,
+        messages: Sequence[StoredMessage],
+        sessions: Sequence[StoredSession] = (),
+        *,
+        wait: bool = True,
+    ) -> list[int]:
+        """Store *messages* with the line ends of RFC 5322; see `Archive.add`."""
+        wired = [
+            one if b"\r\n" in one.raw else replace(one, raw=one.raw.replace(b"\n", b"\r\n"))
+            for one in messages
+        ]
+        return super().add(wired, sessions, wait=wait)
 
 
 def _opened(archive: str | None) -> smtp_lab.Inbox | None:

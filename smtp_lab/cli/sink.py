@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -48,7 +49,8 @@ def sink(*, user: str | None, archive: str | None, as_json: bool, **asked: Any) 
     """Run a sink until Ctrl-C, and print what arrives."""
     from smtp_lab.sink.exposure import address, is_local, on_hub
 
-    if not user and (on_hub() or not is_local(address(asked["host"]))):
+    here = is_local(address(asked["host"]))  # what is wrong with it is said before any question
+    if not user and (on_hub() or not here):
         raise click.ClickException("Others can reach this sink: give --user, who may log in.")
     users = {user: _password(user)} if user else None
     # Whoever ends this program lets it finish what is on its way, as Ctrl-C does.
@@ -81,6 +83,14 @@ def _show(running: smtp_lab.Sink, *, as_json: bool) -> None:
 
 
 def _password(user: str) -> str:
-    given = os.environ.get("SMTP_LAB_SINK_PASSWORD")
-    asked: str = given or click.prompt(f"Password of {user}", hide_input=True, err=True)
+    if given := os.environ.get("SMTP_LAB_SINK_PASSWORD"):
+        return given
+    with warnings.catch_warnings():
+        # Raised where there is no terminal that could hide what is typed.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            asked: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
+        except getpass.GetPassWarning:
+            said = f"There is no terminal to ask for the password of {user}: "
+            raise click.ClickException(said + "give it in SMTP_LAB_SINK_PASSWORD.") from None
     return asked

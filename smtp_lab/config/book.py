@@ -33,7 +33,8 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
 
     It is a mapping: ``book["team"]``, ``len(book)``, ``for name in book``. The built-in profile
     ``lab`` is always there unless a setting switches it off. Passwords are not in the file; they
-    come from a `SecretStore`.
+    come from a `SecretStore`. Variables of the environment win over the file, by default those of
+    this process; with ``environ={}`` none has a say.
 
     Attributes:
         path: The file, which need not exist yet.
@@ -41,9 +42,16 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         throttle: The limit on saves and tests.
     """
 
-    def __init__(self, path: str | Path, *, secrets: SecretStore | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        secrets: SecretStore | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.path = path = expanded(path).absolute()
-        super().__init__(KeptBook(path), (KERNEL if secrets is None else secrets).within(path))
+        kept = KeptBook(path, environ)
+        super().__init__(kept, (KERNEL if secrets is None else secrets).within(path))
         self.throttle = Throttle()
         self._health = HealthFile(path)
         self.reload()

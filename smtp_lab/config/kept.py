@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -33,6 +33,7 @@ class KeptBook:
 
     Args:
         path: The file, which need not exist yet.
+        environ: The variables of the environment; by default those of this process.
 
     Attributes:
         path: The file.
@@ -42,8 +43,9 @@ class KeptBook:
         data: Both, the environment winning: what everyone works with.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, environ: Mapping[str, str] | None = None) -> None:
         self.path = path
+        self._environ = environ
         self.text = ""
         self.written, self.data = BookData(), BookData()
         self.overlay = Overlay({})
@@ -113,7 +115,7 @@ class KeptBook:
     def _seen(self, text: str) -> tuple[str, BookData, Overlay, BookData]:
         """*text*, what it says, what the environment says, and both."""
         written = parse(text, self.path)
-        overlay = Overlay(names=written.profiles)
+        overlay = Overlay(self._environ, names=written.profiles)
         data = parse(text, self.path, overlay) if overlay else deepcopy(written)
         return text, written, overlay, data
 

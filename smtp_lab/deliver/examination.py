@@ -100,7 +100,9 @@ def _on_graph(profile: Profile, book: ProfileBook, *, send: bool, others: bool) 
 def _stage_named(name: str, *, send: bool) -> str:
     found = str(name).strip().casefold().replace("-", " ").replace("_", " ")
     if found not in STAGES:
-        raise InputError.of("until", f"{name!r} is no stage", f"give one of {', '.join(STAGES)}")
+        # As one word each, which a shell takes without quotes.
+        known = [stage.replace(" ", "-") for stage in STAGES]
+        raise InputError.of("until", f"{name!r} is no stage", f"give one of {', '.join(known)}")
     if send and found != "rcpt":
         raise InputError.of("until", f"is {found!r}, but send wants every stage", "leave one out")
     return found

@@ -54,7 +54,7 @@ class ProviderPicker(w.VBox):
             style=STYLE,
             layout=LAYOUT,
         )
-        self.address = text_field(_("Your address"), "ann@gmail.com")
+        self.address = text_field(_("Your address"), "ann@example.com")
         self.region = w.Dropdown(description=_("Region"), options=[], style=STYLE, layout=LAYOUT)
         self.way = w.Dropdown(
             description=_("Kind of login"), options=[("", "password")], style=STYLE, layout=LAYOUT

@@ -59,6 +59,16 @@ def refused(action) -> str:
 class TestWinning:
     """The environment wins over the file."""
 
+    def test_a_book_can_be_kept_from_it(self, book, tmp_path):
+        """With `environ={}` only the file has a say, also when it is read again."""
+        given = {PORT: "2525", "SMTP_LAB_POLICY__APPROVED_DOMAINS": "x.example"}
+        assert book(**given)["team"].connection.port == 2525
+        alone = lab.ProfileBook(tmp_path / "book.toml", secrets=SecretStore(), environ={})
+        for _ in range(2):
+            assert alone["team"].connection.port == 587
+            assert alone.policy.approved_domains == ("example.com",)
+            alone.reload()
+
     @pytest.mark.parametrize(
         ("variable", "value", "read", "wanted"),
         [
