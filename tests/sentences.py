@@ -36,6 +36,7 @@ HANDED_ON = {
     "check_text": (2,),
     "_check_many": (2,),
     "check_kind": (3,),
+    "_snapshot_at": (2,),
     "_bad": (0, 1),
     "_wrong": (1, 2),
     "_counted": (3,),
@@ -43,7 +44,17 @@ HANDED_ON = {
 # Functions that give a sentence back, or a tuple with one in it.
 GIVEN_BACK = ("_problem", "_verified", "_body_only", "unbearable", "_too_long")
 ROOMS = (
-    *("config", "deliver", "sink", "archive", "compose", "inbox", "language", "widgets"),
+    *(
+        "config",
+        "deliver",
+        "sink",
+        "archive",
+        "compose",
+        "inbox",
+        "language",
+        "widgets",
+        "transcript",
+    ),
     *("errors.py", "releasing.py"),
 )
 # Modules whose functions give sentences back, or put them together.

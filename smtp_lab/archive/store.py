@@ -75,7 +75,8 @@ class Archive(Reader):
         if synchronous not in ("FULL", "NORMAL"):
             problem = f"{synchronous!r} is neither FULL nor NORMAL"
             raise InputError.of("synchronous", problem, "FULL survives a loss of power")
-        if isinstance(lock_timeout, bool) or not 0 <= lock_timeout <= 3600:
+        number = isinstance(lock_timeout, int | float) and not isinstance(lock_timeout, bool)
+        if not number or not 0 <= lock_timeout <= 3600:
             problem = f"{lock_timeout!r} is not between 0 and 3600"
             raise InputError.of("lock_timeout", problem, "give seconds to wait")
         self._create = create

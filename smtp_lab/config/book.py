@@ -9,7 +9,7 @@ from types import MappingProxyType
 from smtp_lab.config import exchange
 from smtp_lab.config.bookedit import renamed, without
 from smtp_lab.config.bookfile import BookData, activity_name
-from smtp_lab.config.booksettings import BookSettings
+from smtp_lab.config.booksettings import BookSettings, must_be
 from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import is_locked
 from smtp_lab.config.health import Health, HealthFile
@@ -175,6 +175,7 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
             InputError: The environment gives one of the fields, saving is locked, or there were
                 too many saves.
         """
+        must_be(profile, Profile, "profile")
         self._kept.must_be_writable()
         if make_default:
             self._kept.must_not_be_given("default")
@@ -195,6 +196,8 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
 
     def _save(self, profiles: list[Profile], default: str | None) -> None:
         self._kept.must_be_writable()
+        for profile in profiles:
+            must_be(profile, Profile, "profiles")
         own = {p.name: p for p in profiles if p.name != NAME}
         for name in own:
             must_be_free(name, (other for other in (*self, *own) if other != name))

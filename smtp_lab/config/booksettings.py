@@ -12,7 +12,7 @@ from smtp_lab.config.secret_store import SecretStore
 from smtp_lab.config.secrets import SECRET_FIELDS
 from smtp_lab.errors import InputError
 
-__all__ = ("BookSettings",)
+__all__ = ("BookSettings", "must_be")
 
 
 class BookSettings:
@@ -43,7 +43,7 @@ class BookSettings:
 
     @policy.setter
     def policy(self, policy: Policy) -> None:
-        _must_be(policy, Policy, "policy")
+        must_be(policy, Policy, "policy")
         kept = Policy(**self._kept.without_given("policy", policy))
         self._kept.change("policy", lambda data: setattr(data, "policy", kept))
 
@@ -56,7 +56,7 @@ class BookSettings:
     def contacts(self, contacts: Iterable[Contact]) -> None:
         contacts = tuple(contacts)
         for contact in contacts:
-            _must_be(contact, Contact, "contacts")
+            must_be(contact, Contact, "contacts")
         self._kept.change("contacts", lambda data: setattr(data, "contacts", contacts))
 
     @property
@@ -83,7 +83,12 @@ class BookSettings:
         return self._kept.overlay.variable(*parts)
 
 
-def _must_be(value: object, kind: type, field: str) -> None:
+def must_be(value: object, kind: type, field: str) -> None:
+    """Refuse what was given for *field* and is no *kind*, a class that is public.
+
+    Raises:
+        InputError: It is something else.
+    """
     if not isinstance(value, kind):
         problem = f"is a {type(value).__name__}, not a {kind.__name__}"
         raise InputError.of(field, problem, f"give a smtp_lab.{kind.__name__}")

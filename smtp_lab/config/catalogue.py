@@ -330,7 +330,10 @@ def provider(name: str) -> Provider:
 
     Raises:
         UnknownNameError: There is none; the closest are named.
+        InputError: *name* is no text.
     """
+    if not isinstance(name, str):
+        raise InputError.of("provider", f"is a {type(name).__name__}", "give the name of one")
     wanted = name.strip().casefold()
     for candidate in providers():
         if wanted in (candidate.id, candidate.name.casefold()):

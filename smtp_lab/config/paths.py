@@ -55,6 +55,8 @@ def expanded(path: str | Path, field: str = "path") -> Path:
     Raises:
         InputError: It names the home of somebody there is not, or is no path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError.of(field, f"is a {type(path).__name__}", "give a path")
     try:
         found = Path(path).expanduser()
     except RuntimeError:

@@ -28,7 +28,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 
 def check_name(value: str) -> str:
     """Give *value* back when it can be the name of a profile or of an activity."""
-    if not _NAME.match(value):
+    if not isinstance(value, str) or not _NAME.match(value):
         raise ValueError(f"{value!r} is not a profile name; {_NAME_RULE}")
     return value
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from smtp_lab.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,6 +32,9 @@ class Secret:
 
     Args:
         text: The secret itself.
+
+    Raises:
+        InputError: *text* is no text.
     """
 
     __slots__ = ("__reveal",)
@@ -37,6 +42,9 @@ class Secret:
     def __init__(self, text: str) -> None:
         # A closure, not an attribute: tools that print the values of slots find a function here.
         self.__reveal: Callable[[], str] = lambda: text
+        if not isinstance(text, str):
+            kind, text = type(text).__name__, ""  # octets may be one: a traceback shows none
+            raise InputError.of("secret", f"is a {kind}", "give a text")
 
     def reveal(self) -> str:
         """Give the text itself."""

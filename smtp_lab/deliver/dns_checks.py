@@ -114,6 +114,7 @@ class _Found:
 
     sentence: str
     failed: bool = False
+    skipped: bool = False
     facts: dict[str, str] = field(default_factory=dict)
     advice: list[Advice] = field(default_factory=list)
 
@@ -129,6 +130,7 @@ def _stage(name: str, look: Callable[[], _Found]) -> Stage:
         found = _Found(f"{error}; try again, or another network.", failed=True)
     warned = any(advice.severity == "warning" for advice in found.advice)
     state: State = "failed" if found.failed else "warned" if warned else "passed"
+    state = "skipped" if found.skipped else state
     return Stage(
         name,
         state,
@@ -151,6 +153,9 @@ def _mx(ask: Questions, domain: str) -> _Found:
         return _Found(sentence, failed=True, facts=facts)
     best = hosts[0] if hosts else domain
     reachable = bool(ask.ask(best, "A") or ask.ask(best, "AAAA"))
+    if not reachable and ask.is_missing(domain):
+        sentence = f"There is no such domain as {domain} in the DNS; look for a typing error."
+        return _Found(sentence, failed=True)
     if not reachable:
         what = f"its MX {best} has no address" if hosts else "it has neither MX nor address"
         sentence = f"{domain} takes no mail: {what} (RFC 5321 section 5.1)."
@@ -164,6 +169,8 @@ def _mx(ask: Questions, domain: str) -> _Found:
 
 def _spf(ask: Questions, domain: str) -> _Found:
     records = spf_records(ask, domain)
+    if not records and ask.is_missing(domain):
+        return _nothing(domain)
     if not records:
         found = _Found(f"{domain} has no SPF record: no server is named that may send for it.")
         found.add(
@@ -238,6 +245,8 @@ def _dmarc(ask: Questions, domain: str, login: str) -> _Found:
         sentence = f"{domain} has {len(own)} DMARC records, so none counts"
         return _Found(f"{sentence}; leave one (RFC 9989).", failed=True, facts=facts)
     dmarc = look_up_dmarc(ask, domain)
+    if dmarc is None and ask.is_missing(domain):
+        return _nothing(domain)
     if dmarc is None:
         found = _Found(f"There is no DMARC record for {domain}, nor above it.")
         text = (
@@ -265,6 +274,10 @@ def _dmarc(ask: Questions, domain: str, login: str) -> _Found:
     if login != domain:
         _on_alignment(ask, found, domain, login, dmarc.strict_dkim, dmarc.strict_spf)
     return found
+
+
+def _nothing(domain: str) -> _Found:
+    return _Found(f"There is no domain {domain}, and so no record of it.", skipped=True)
 
 
 def _on_alignment(  # noqa: PLR0913, PLR0917  # two domains, and two answers about them

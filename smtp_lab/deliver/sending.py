@@ -24,8 +24,8 @@ __all__ = ("make_test", "note_test", "send", "send_octets", "send_test")
 
 def send(  # noqa: PLR0913  # each is a choice of its own
     message: Message[Any, Any],
-    *,
     profile: Profile | str | None = None,
+    *,
     activity: str | None = None,
     to: str | Sequence[str] | None = None,
     book: ProfileBook | None = None,

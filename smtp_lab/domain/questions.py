@@ -27,6 +27,7 @@ class Questions:
         self._resolver = resolver
         self._end = time.monotonic() + _ALL
         self._known: dict[tuple[str, str], list[Any]] = {}
+        self._missing: set[str] = set()
 
     def ask(self, name: str, kind: str) -> list[Any]:
         """The records of *name*; none when there are none, or no such name.
@@ -45,20 +46,28 @@ class Questions:
         if left <= 0 or len(self._known) >= _MOST:
             raise TimeoutError(f"DNS was asked for long enough; {name} is left out")
         found: list[Any] = []
-        problem = ""
+        problem, missing = "", False
         try:
             self._resolver = self._resolver or SystemResolver()
             found = list(
                 self._resolver.resolve(f"{key[0]}.", kind, lifetime=min(_EACH, left), search=False)
             )
-        except (NXDOMAIN, NoAnswer):
+        except NXDOMAIN:
+            missing = True
+        except NoAnswer:
             pass
         except (DNSException, UnicodeError, ValueError) as error:
             problem = f"{name} {kind}: {type(error).__name__}"
         if problem:
             raise OSError(f"DNS gave no answer for {problem}")
         self._known[key] = found
+        # A name that is there for one kind of record is there: some servers deny it for others.
+        (self._missing.add if missing else self._missing.discard)(key[0])
         return found
+
+    def is_missing(self, name: str) -> bool:
+        """Whether the last answer about *name* was that there is no such name (RFC 8020)."""
+        return name.casefold().rstrip(".") in self._missing
 
     def texts(self, name: str) -> list[str]:
         """The TXT records of *name*, the pieces of each joined (RFC 7208 section 3.3).

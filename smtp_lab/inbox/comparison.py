@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from html import escape
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from smtp_lab.errors import InputError
+from smtp_lab.inbox.captured import Captured
 from smtp_lab.inbox.normal import SECTIONS, normal
 from smtp_lab.show import NO_MATH
-
-if TYPE_CHECKING:
-    from smtp_lab.inbox.captured import Captured
 
 __all__ = ("UPDATE", "Comparison", "compared", "snapshotted")
 
@@ -33,6 +30,8 @@ _COMPARED = 4_000  # lines of a section that are held against each other
 _SHOWN = 200  # lines of a section that are shown
 _WIDE = 300  # characters of a line
 _LARGEST = 5_000_000  # octets of a snapshot
+_RENEW = "write it with message.snapshot(path, update=True)"
+_OTHER = "give a message, or the path of a snapshot"
 _COLOURS = {"-": "rgba(220,60,60,.18)", "+": "rgba(40,160,80,.18)", "@": "rgba(128,128,128,.18)"}
 
 
@@ -106,17 +105,26 @@ class Comparison:
 
 
 def compared(
-    message: Captured, other: Captured | str | Path, ignore: Sequence[str] = ()
+    message: Captured, other: Captured | str | Path, ignore: str | Sequence[str] = ()
 ) -> Comparison:
     """Compare *message* with another or with a snapshot; see `Captured.compare`.
 
     Raises:
-        InputError: The snapshot is not there, or is none.
+        InputError: The snapshot is not there, or is none; an argument is of no use.
     """
-    if isinstance(other, str | Path):
-        before, name = _read(Path(other)), Path(other).name
-    else:
-        before, name = normal(other), f"message {other.id}"
+    names = _names(ignore)
+    if isinstance(other, str | os.PathLike):
+        path = Path(other)
+        if not path.is_file():
+            raise InputError.of("other", f"{path} is not there", _OTHER)
+        return _held(message, _snapshot_at(path, "other", _OTHER), path.name, names)
+    if not isinstance(other, Captured):
+        raise InputError.of("other", f"is a {type(other).__name__}", _OTHER)
+    return _held(message, normal(other), f"message {other.id}", names)
+
+
+def _held(message: Captured, before: Lines, name: str, ignore: Sequence[str]) -> Comparison:
+    """*message* held against the lines of what is called *name*."""
     after = normal(message)
     found = {}
     for section in SECTIONS:
@@ -129,14 +137,16 @@ def compared(
 
 
 def snapshotted(
-    message: Captured, path: str | Path, *, update: bool | None, ignore: Sequence[str]
+    message: Captured, path: str | Path, *, update: bool | None, ignore: str | Sequence[str]
 ) -> Comparison:
     """Compare with the snapshot at *path*, or write it; see `Captured.snapshot`.
 
     Raises:
-        InputError: It is not there, is none, or cannot be written.
+        InputError: It is not there, is none, or cannot be written; an argument is of no use.
     """
-    path = Path(path)
+    if not isinstance(path, str | os.PathLike):
+        raise InputError.of("path", f"is a {type(path).__name__}", "give a path")
+    path, names = Path(path), _names(ignore)
     if update is None:
         update = os.environ.get(UPDATE) == "1"
     if update:
@@ -150,19 +160,32 @@ def snapshotted(
             raise InputError.of(
                 "snapshot", f"{path} cannot be written ({error.strerror})", "check the path"
             ) from None
-    return compared(message, path, ignore)
+    return _held(message, _snapshot_at(path, "snapshot", _RENEW), path.name, names)
 
 
-def _read(path: Path) -> dict[str, list[str]]:
+def _names(ignore: str | Sequence[str]) -> tuple[str, ...]:
+    """The names of headers in *ignore*, which may be a single one."""
+    fix = "give names of headers"
+    if not isinstance(ignore, Iterable):
+        raise InputError.of("ignore", f"is a {type(ignore).__name__}", fix)
+    names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError.of("ignore", f"holds a {type(name).__name__}", fix)
+    return names
+
+
+def _snapshot_at(path: Path, field: str, fix: str) -> dict[str, list[str]]:
+    """The snapshot at *path*, which was given as *field*; *fix* says what to do without one."""
     try:
         if path.stat().st_size > _LARGEST:
-            raise InputError.of("snapshot", f"{path} is too large to be one", "check the path")
+            raise InputError.of(field, f"{path} is too large for a snapshot", "check the path")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        fix = "look at the message, then write it with message.snapshot(path, update=True)"
-        raise InputError.of("snapshot", f"there is none at {path}", fix) from None
+        first = "look at the message, then write it with message.snapshot(path, update=True)"
+        raise InputError.of(field, f"there is none at {path}", first) from None
     except (OSError, UnicodeError):
-        raise InputError.of("snapshot", f"{path} cannot be read", "check the path") from None
+        raise InputError.of(field, f"{path} cannot be read", "check the path") from None
     found: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.removeprefix(_HEAD).split("\n")[:-1]:
@@ -173,8 +196,7 @@ def _read(path: Path) -> dict[str, list[str]]:
         else:
             lines.append(line[2:])
     if set(found) != set(SECTIONS):
-        fix = "write it with message.snapshot(path, update=True)"
-        raise InputError.of("snapshot", f"{path} is none", fix)
+        raise InputError.of(field, f"{path} is no snapshot", fix)
     return found
 
 

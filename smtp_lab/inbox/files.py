@@ -62,8 +62,10 @@ def save_all(files: Iterable[tuple[str, str, bytes]], folder: str | Path) -> lis
         The files, in order.
 
     Raises:
-        InputError: The folder cannot be written.
+        InputError: The folder cannot be written, or is no path.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise InputError.of("folder", f"is a {type(folder).__name__}", "give the path of one")
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

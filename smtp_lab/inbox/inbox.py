@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,13 @@ class Inbox(View, Waiting):
         mailbox: Only what a `Rule` of a sink has put into this mailbox; by default all mail.
 
     Raises:
-        InputError: *mailbox* is no text of 1 to 100 characters.
+        InputError: *mailbox* is no text of 1 to 100 characters, or *archive* no archive.
     """
 
     def __init__(self, archive: Archive, *, mailbox: str | None = None) -> None:
+        if not isinstance(archive, Archive):
+            fix = "use lab.Inbox.open(path), or the inbox of a sink"
+            raise InputError.of("archive", f"is a {type(archive).__name__}", fix)
         self.archive = archive
         self.mailbox = mailbox if mailbox is None else label("mailbox", mailbox)
         self._messages = Growing(archive, self.mailbox, self._read_messages)
@@ -61,8 +65,12 @@ class Inbox(View, Waiting):
 
         Raises:
             ArchiveError: It is not there, or cannot be opened.
+            InputError: *where* is neither a path nor a URL.
         """
         try:
+            if not isinstance(where, str | PathLike):
+                fix = "give a path or a URL"
+                raise InputError.of("where", f"is a {type(where).__name__}", fix)
             return cls(Archive(where, create=False), mailbox=mailbox)
         finally:
             del where  # there may be a password in it: a traceback with locals shows none

@@ -71,7 +71,9 @@ class Judged:
         found = check_many([cast("Captured", self)], Options(rules=_BROKEN))
         return [f"{row.where}: {row.why}" for row in found]
 
-    def compare(self, other: Captured | str | Path, *, ignore: Sequence[str] = ()) -> Comparison:
+    def compare(
+        self, other: Captured | str | Path, *, ignore: str | Sequence[str] = ()
+    ) -> Comparison:
         """Compare it with another message, or with a snapshot.
 
         Headers, text, HTML and attachments are compared. Dates, ids, boundaries, signatures and
@@ -79,20 +81,20 @@ class Judged:
 
         Args:
             other: A message, or the path of a snapshot.
-            ignore: Names of headers that may differ.
+            ignore: Names of headers that may differ, or a single one.
 
         Returns:
             True when both are the same; it shows what differs.
 
         Raises:
-            InputError: There is no snapshot at the path.
+            InputError: There is no snapshot at the path, or an argument is of no use.
         """
         from smtp_lab.inbox.comparison import compared
 
         return compared(cast("Captured", self), other, ignore)
 
     def snapshot(
-        self, path: str | Path, *, update: bool | None = None, ignore: Sequence[str] = ()
+        self, path: str | Path, *, update: bool | None = None, ignore: str | Sequence[str] = ()
     ) -> Comparison:
         """Compare it with the snapshot at *path*, a text file made to be read and kept.
 
@@ -100,7 +102,7 @@ class Judged:
             path: The file; it is never written unless asked for.
             update: Write it anew. By default only with ``SMTP_LAB_UPDATE_SNAPSHOTS=1`` in the
                 environment.
-            ignore: Names of headers that may differ.
+            ignore: Names of headers that may differ, or a single one.
 
         Raises:
             InputError: It is not there, is no snapshot, or cannot be written.

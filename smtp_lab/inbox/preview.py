@@ -231,6 +231,15 @@ def printable_lines(text: str) -> str:
 
 
 def _size(width: Width, height: int | None) -> tuple[int, int]:
+    for name, value in (("width", width), ("height", height)):
+        words = str if name == "width" else type(None)
+        if isinstance(value, words):
+            continue
+        fix = f"give pixels from 1 to {_WIDEST:,}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError.of(name, f"is a {type(value).__name__}", fix)
+        if not 1 <= value <= _WIDEST:
+            raise InputError.of(name, f"{value} is out of bounds", fix)
     if isinstance(width, str):
         if width not in _WIDTHS:
             known = ", ".join(_WIDTHS)
@@ -238,12 +247,7 @@ def _size(width: Width, height: int | None) -> tuple[int, int]:
         wide, high = _WIDTHS[width]
     else:
         wide, high = width, 600
-    high = high if height is None else height
-    for name, value in (("width", wide), ("height", high)):
-        if not 0 <= value <= _WIDEST:
-            fix = f"give pixels up to {_WIDEST:,}"
-            raise InputError.of(name, f"{value} is out of bounds", fix)
-    return wide, high
+    return wide, high if height is None else height
 
 
 def _folded(summary: str, inside: str, *, opened: bool = False) -> str:

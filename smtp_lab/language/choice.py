@@ -44,7 +44,7 @@ def use_language(name: str | None) -> None:
     Raises:
         InputError: There is no catalogue for it.
     """
-    if name is not None and name not in LANGUAGES:
+    if name is not None and name not in list(LANGUAGES):  # which may be anything
         fix = f"give one of {', '.join(LANGUAGES)}"
         raise InputError.of("language", f"{name!r} is not there", fix)
     _chosen[:] = [name] if name else []

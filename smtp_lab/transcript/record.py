@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from smtp_lab.errors import InputError
 from smtp_lab.transcript.html import as_html
 from smtp_lab.transcript.line import REPLY, Direction, Line, printable
 from smtp_lab.transcript.mask import MASK, Mask
@@ -37,6 +38,16 @@ def masked_together(texts: Sequence[str], mask: Mask) -> list[str]:
     return [code + body for code, body in zip(codes, bodies, strict=True)]
 
 
+def _checked(lines: Iterable[Line]) -> Iterator[Line]:
+    fix = "give the lines of another transcript"
+    if not isinstance(lines, Iterable):
+        raise InputError.of("lines", f"is a {type(lines).__name__}", fix)
+    for line in lines:
+        if not isinstance(line, Line):
+            raise InputError.of("lines", f"holds a {type(line).__name__}", fix)
+        yield line
+
+
 class Transcript:
     """A dialogue as it happened.
 
@@ -47,6 +58,9 @@ class Transcript:
         lines: What was said so far.
         started_at: When it began; by default now.
 
+    Raises:
+        InputError: *lines* holds something else than lines.
+
     Attributes:
         stage: The stage of the next line.
         tls: Whether the next line travels encrypted.
@@ -55,7 +69,7 @@ class Transcript:
     """
 
     def __init__(self, lines: Iterable[Line] = (), *, started_at: datetime | None = None) -> None:
-        self._lines = list(lines)
+        self._lines = list(_checked(lines))
         self.started_at = started_at or datetime.now(UTC)
         self.mask: Mask | None = None
         self.stage = "connect"

@@ -11,6 +11,7 @@ import ipywidgets as w
 from smtp_lab.deliver import Batch
 from smtp_lab.errors import SmtpLabError
 from smtp_lab.language import told
+from smtp_lab.widgets.given import check_batch
 from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.words import _, number
 
@@ -27,9 +28,13 @@ class BatchPanel(w.VBox):
 
     Args:
         batch: The batch.
+
+    Raises:
+        InputError: *batch* is something else.
     """
 
     def __init__(self, batch: Batch) -> None:
+        check_batch(batch, none=False)
         self.batch = batch
         self.bar = w.IntProgress(
             min=0,

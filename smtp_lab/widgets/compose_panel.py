@@ -12,6 +12,7 @@ import ipywidgets as w
 from smtp_lab.config import Profile, ProfileBook
 from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.deliver import Batch, Delivery
+from smtp_lab.deliver.arguments import check_kind
 from smtp_lab.errors import InputError, SinkError, SmtpLabError
 from smtp_lab.language import told
 from smtp_lab.sink import Sink
@@ -19,6 +20,7 @@ from smtp_lab.widgets import compose_code
 from smtp_lab.widgets.attachments_box import AttachmentsBox
 from smtp_lab.widgets.data_fields import DataFields
 from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.given import check_profile, check_to, stands_in
 from smtp_lab.widgets.later import Later
 from smtp_lab.widgets.letter import Letter
 from smtp_lab.widgets.mail_preview import MailPreview
@@ -55,7 +57,7 @@ class ComposePanel(Panel):
         delivery: What became of the last mail, or None.
 
     Raises:
-        InputError: There is no such template.
+        InputError: There is no such template or profile, or an argument is something else.
     """
 
     id = "compose"
@@ -73,7 +75,11 @@ class ComposePanel(Panel):
         book: ProfileBook | None = None,
         desk: Desk | None = None,
     ) -> None:
+        check_kind("data", data, Mapping, "give a dict")
+        check_profile(profile)
+        check_to(to)
         desk = desk if desk is not None else Desk(book, sink=sink)
+        name = stands_in(desk.book, profile) if profile and isinstance(profile, str) else ""
         self._data = dict(data or {})
         self._profile_given = profile if isinstance(profile, Profile) else None
         self._drawn: dict[int, tuple[Any, Any]] = {}
@@ -83,7 +89,7 @@ class ComposePanel(Panel):
         self.fields = DataFields(self.changed)
         super().__init__(desk, self._body(to))
         self._connect()
-        self.try_to(lambda: self._show_profiles(profile if isinstance(profile, str) else ""))
+        self.try_to(lambda: self._show_profiles(name))
         self._template_changed()
 
     def _body(self, to: str) -> list[w.Widget]:

@@ -14,6 +14,7 @@ from smtp_lab.deliver import Batch
 from smtp_lab.errors import SmtpLabError
 from smtp_lab.inbox import Inbox
 from smtp_lab.sink import Sink
+from smtp_lab.widgets.given import check_batch, check_shared
 from smtp_lab.widgets.manners import Manners
 from smtp_lab.widgets.watch import Watch
 
@@ -43,6 +44,9 @@ class Desk:
         batch: See above.
         sink: See above; None where there is none.
         watching: Looks at the files of the book.
+
+    Raises:
+        InputError: An argument is something else.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Desk:
         batch: Batch | None = None,
         sink: Sink | None = None,
     ) -> None:
+        check_shared(book, sink)
+        check_batch(batch)
         self._book = book
         self.batch = batch
         self.sink = sink

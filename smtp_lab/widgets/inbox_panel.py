@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 import ipywidgets as w
 
+from smtp_lab.deliver.arguments import check_number
 from smtp_lab.errors import InputError, UnknownNameError
 from smtp_lab.inbox import Captured, Inbox
 from smtp_lab.inbox.listing import PAGE, Listing
 from smtp_lab.widgets import as_code, mail_tabs
 from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.given import check_inbox
 from smtp_lab.widgets.inbox_actions import InboxActions
 from smtp_lab.widgets.mail_list import Counts, MailList
 from smtp_lab.widgets.mail_view import MailView
@@ -28,6 +30,7 @@ __all__ = ("InboxPanel",)
 
 _SESSIONS = 20  # that are shown, the last ones
 _JUDGED = 5  # messages that are checked between two looks
+_RAREST = 86_400  # seconds between two looks, at most
 _KEPT = 5_000  # messages whose findings are remembered
 
 
@@ -44,6 +47,9 @@ class InboxPanel(Panel):
 
     Attributes:
         listing: What was searched for and found; None where the archive cannot be read.
+
+    Raises:
+        InputError: *inbox* is no inbox, or *every* no number of seconds.
     """
 
     id = "inbox"
@@ -63,6 +69,8 @@ class InboxPanel(Panel):
     def __init__(
         self, inbox: Inbox | None = None, *, every: float = 0.5, desk: Desk | None = None
     ) -> None:
+        check_inbox(inbox)
+        check_number("every", every, 0, _RAREST)
         self._inbox, self._every = inbox, every
         self.watching = Watch(
             self._look_when_free, lambda: self.manners.shown, every=every, name="smtp-lab-inbox"
@@ -365,7 +373,8 @@ class InboxPanel(Panel):
 
     def close(self) -> None:
         """End looking at the inbox, and take the panel away."""
-        self.watching.end()
+        if hasattr(self, "watching"):  # one that could not be made is closed when it is let go
+            self.watching.end()
         super().close()
 
     def __repr__(self) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import ipywidgets as w
 
 from smtp_lab.config import ProfileBook
 from smtp_lab.deliver import Batch
-from smtp_lab.errors import InputError
 from smtp_lab.sink import Sink
 from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.given import names_of
 from smtp_lab.widgets.panel import Panel
 from smtp_lab.widgets.words import _, use_language
 
@@ -46,9 +47,12 @@ class App(w.VBox):
         desk: See above.
     """
 
+    panels: Mapping[str, Panel] = MappingProxyType({})  # one that never began has none to close
+
     def __init__(self, desk: Desk, panels: Sequence[str]) -> None:
         self.desk = desk
         made: dict[str, Panel] = {}
+        self.panels = made
         # The form first: others offer the way to it where there is one.
         for name in sorted(panels, key=lambda name: name != "form"):
             made[name] = _class(name)(desk=desk)
@@ -87,7 +91,7 @@ class App(w.VBox):
 def app(
     book: ProfileBook | None = None,
     *,
-    panels: Sequence[str] = tuple(PANELS),
+    panels: str | Sequence[str] = tuple(PANELS),
     batch: Batch | None = None,
     sink: Sink | None = None,
     language: str | None = None,
@@ -96,8 +100,8 @@ def app(
 
     Args:
         book: The profiles; the default book unless given.
-        panels: Which panels, in order: some of ``profiles``, ``form``, ``send_test``, ``compose``,
-            ``batch``, ``sink``, ``inbox``.
+        panels: Which panels, in order, or a single one: some of ``profiles``, ``form``,
+            ``send_test``, ``compose``, ``batch``, ``sink``, ``inbox``.
         batch: Many messages that are sent, for the panel on them; others of the notebook are found.
         sink: The sink at hand, whose inbox is shown; by default there is none until one is started,
             and the archive of this user is shown.
@@ -106,16 +110,14 @@ def app(
             their cells are run again.
 
     Raises:
-        InputError: There is no such panel, or no such language.
+        InputError: There is no such panel or language, or an argument is something else.
         ConfigFileError: The book cannot be used.
     """
-    for name in panels:
-        if name not in PANELS:
-            fix = f"give some of {', '.join(PANELS)}"
-            raise InputError.of("panels", f"{name!r} is no panel", fix)
+    names = names_of(panels, tuple(PANELS))
+    desk = Desk(book, batch=batch, sink=sink)
     if language is not None:
         use_language(language)
-    return App(Desk(book, batch=batch, sink=sink), panels)
+    return App(desk, names)
 
 
 def _class(name: str) -> Any:

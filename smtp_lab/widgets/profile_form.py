@@ -18,6 +18,7 @@ from smtp_lab.widgets.drafts import Drafts
 from smtp_lab.widgets.form_buttons import FormButtons
 from smtp_lab.widgets.form_fields import FormFields
 from smtp_lab.widgets.form_head import FormHead, advice_list
+from smtp_lab.widgets.given import check_profile, check_to
 from smtp_lab.widgets.login_box import LoginBox
 from smtp_lab.widgets.outcome_view import OutcomeView
 from smtp_lab.widgets.panel import Panel
@@ -39,7 +40,7 @@ class ProfileForm(Panel):
     any time; what was typed for the one before is still there when one comes back.
 
     Args:
-        profile: What to start from; an empty form by default.
+        profile: What to start from, or the name of one in the book; an empty form by default.
         book: Where Save writes; the default book unless given.
         to: Who gets the test mail; by default the sender.
         desk: What it shares with other panels.
@@ -48,6 +49,10 @@ class ProfileForm(Panel):
         draft: What stands in the form.
         delivery: What became of the last test mail, or None.
         checkup: What the doctor found last, or None.
+
+    Raises:
+        UnknownNameError: There is no profile of that name.
+        InputError: An argument is something else.
     """
 
     id = "form"
@@ -55,13 +60,16 @@ class ProfileForm(Panel):
 
     def __init__(
         self,
-        profile: Profile | None = None,
+        profile: Profile | str | None = None,
         *,
         book: ProfileBook | None = None,
         to: str = "",
         desk: Desk | None = None,
     ) -> None:
+        check_profile(profile)
+        check_to(to)
         desk = desk if desk is not None else Desk(book)
+        profile = desk.book[profile] if isinstance(profile, str) else profile
         self._says = self.make_says()
         self.delivery: Delivery | None = None
         self.checkup: Checkup | None = None

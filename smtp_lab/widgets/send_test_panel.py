@@ -15,6 +15,7 @@ from smtp_lab.widgets import as_code
 from smtp_lab.widgets.desk import Desk
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.fields import FIELDS
+from smtp_lab.widgets.given import check_profile, check_to, stands_in
 from smtp_lab.widgets.outcome_view import OutcomeView
 from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.recipient import Recipient
@@ -30,7 +31,8 @@ class SendTestPanel(Panel):
     """A test mail: through which profile, to whom, and what came of it.
 
     Args:
-        profile: Name of the profile; by default the one at hand, or the default of *book*.
+        profile: The name of one in the book, or the profile itself; by default the one at hand, or
+            the default of *book*.
         book: The profiles; the default book unless given.
         to: Who gets the mail; by default the sender.
         desk: What it shares with other panels. Beside a form the way from a diagnosis to the field
@@ -38,6 +40,10 @@ class SendTestPanel(Panel):
 
     Attributes:
         delivery: What became of the last test mail, or None.
+
+    Raises:
+        UnknownNameError: There is no profile of that name.
+        InputError: The profile is not in the book as it is, or an argument is something else.
     """
 
     id = "send_test"
@@ -45,13 +51,16 @@ class SendTestPanel(Panel):
 
     def __init__(
         self,
-        profile: str = "",
+        profile: Profile | str | None = None,
         *,
         book: ProfileBook | None = None,
         to: str = "",
         desk: Desk | None = None,
     ) -> None:
+        check_profile(profile)
+        check_to(to)
         desk = desk if desk is not None else Desk(book)
+        name = stands_in(desk.book, profile) if profile else ""
         says = self.make_says()
         self.delivery: Delivery | None = None
         self.which = w.Dropdown(description=_("Profile"), options=[], style=STYLE, layout=LAYOUT)
@@ -75,7 +84,7 @@ class SendTestPanel(Panel):
         self.work.on_busy(self._show_busy)
         desk.on("chosen", self._show_profiles)
         desk.on("book", lambda _what: self._show_profiles(self.which.value or ""))
-        self.try_to(lambda: self._show_profiles(profile or desk.chosen or desk.book.default))
+        self.try_to(lambda: self._show_profiles(name or desk.chosen or desk.book.default))
 
     def send_test(self) -> None:
         """Send a test mail and show what happened; what Send test does."""

@@ -103,7 +103,8 @@ class SinkPanel(Panel):
 
     def close(self) -> None:
         """End looking at the sink, which goes on, and take the panel away."""
-        self.watching.end()
+        if hasattr(self, "watching"):  # one that could not be made is closed when it is let go
+            self.watching.end()
         super().close()
 
     def on_shown(self) -> None:

@@ -85,6 +85,21 @@ class TestAll:
         )
         assert checkup.to_frame()["stage"].tolist() == ["mx", "spf", "dkim", "dmarc"]
 
+    def test_a_name_that_is_none(self):
+        """A typing error is told from a domain without records, and nothing is to be published."""
+        checkup, _ = check({}, "exmaple.org")
+        assert checkup["mx"].sentence == (
+            "There is no such domain as exmaple.org in the DNS; look for a typing error."
+        )
+        assert [s.state for s in checkup] == ["failed", "skipped", "skipped", "skipped"]
+        assert not any(stage.advice for stage in checkup)
+
+    def test_a_name_with_nothing_but_text(self):
+        """It is there, though it takes no mail."""
+        checkup, _ = check({("text.example.org", "TXT"): ["v=spf1 -all"]}, "text.example.org")
+        assert "neither MX nor address" in checkup["mx"].sentence
+        assert checkup["spf"].state == "passed"
+
     def test_an_address_stands_for_its_domain(self):
         """One may give the address; case and a dot at the end do not matter."""
         checkup, asked = check({}, "Ann@EXAMPLE.com.")
@@ -350,7 +365,8 @@ class TestDkim:
 class TestDmarc:
     def test_none_at_all(self):
         """Without a record up to the top level there is a warning."""
-        stage, asked = dmarc_of({}, "a.b.example.com")
+        there = {("a.b.example.com", "A"): ["192.0.2.1"]}
+        stage, asked = dmarc_of(there, "a.b.example.com")
         assert (stage.state, ids(stage)) == ("warned", ["no_dmarc"])
         walked = ["a.b.example.com", "b.example.com", "example.com", "com"]
         assert asked == [f"TXT _dmarc.{name}" for name in walked]

@@ -74,11 +74,11 @@ class Options:
         if links not in ("offline", "online"):
             raise InputError.of("links", f"{links!r} is not known", 'give "offline" or "online"')
         try:
-            ip = str(ip_address(ip)) if ip else ""
+            ip = str(ip_address(str(ip))) if ip else ""
         except ValueError:
             fix = "give one such as 192.0.2.1"
             raise InputError.of("ip", f"{ip!r} is no IP address", fix) from None
-        patterns = (rules,) if isinstance(rules, str) else tuple(rules)
+        patterns = _names("rules", rules)
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in names):
                 fix = "docs/checks.md has them all; * stands for anything"
@@ -94,9 +94,21 @@ class Options:
         )
 
 
+def _names(field: str, given: str | Sequence[str]) -> tuple[str, ...]:
+    """What is *given* for *field*, a name or several."""
+    fix = "give a name, or a list of them"
+    if not isinstance(given, Iterable):
+        raise InputError.of(field, f"is a {type(given).__name__}", fix)
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError.of(field, f"holds a {type(name).__name__}", fix)
+    return names
+
+
 def _clients(asked: str | Sequence[str] | None) -> tuple[str, ...]:
     known = client_data()["clients"]
-    wanted = USUAL if asked is None else (asked,) if isinstance(asked, str) else tuple(asked)
+    wanted = USUAL if asked is None else _names("client", asked)
     found: list[str] = []
     for name in wanted:
         matching = [
