@@ -126,7 +126,7 @@ def test_octets_are_no_secret():
         (lambda m: m.preview(width=None), "width: is a NoneType; give pixels from 1 to 4,000."),
         (lambda m: m.preview(height=0), "height: 0 is out of bounds; give pixels from 1 to 4,000."),
         (lambda m: m.preview(height="tall"), "height: is a str; give pixels from 1 to 4,000."),
-        (lambda m: m.save_attachments(3), "folder: is a int; give the path of one."),
+        (lambda m: m.save_attachments(3), "folder: is a int; give a path."),
     ],
 )
 def test_a_message(inbox, tmp_path, monkeypatch, call, sentence):

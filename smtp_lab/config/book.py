@@ -31,10 +31,9 @@ __all__ = ("ProfileBook",)
 class ProfileBook(BookSettings, Mapping[str, Profile]):
     """The profiles in one TOML file, by name, with what belongs to all of them.
 
-    It is a mapping: ``book["team"]``, ``len(book)``, ``for name in book``. The built-in profile
-    ``lab`` is always there unless a setting switches it off. Passwords are not in the file; they
-    come from a `SecretStore`. Variables of the environment win over the file, by default those of
-    this process; with ``environ={}`` none has a say.
+    It is a mapping. The built-in profile ``lab`` is always there unless a setting switches it off.
+    Passwords come from a `SecretStore`. Variables of the environment win over the file, by default
+    those of this process; with ``environ={}`` none has a say.
 
     Attributes:
         path: The file, which need not exist yet.
@@ -172,8 +171,7 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         Raises:
             ConfigFileError: The file was changed elsewhere since it was read, or cannot be
                 written; nothing was changed.
-            InputError: The environment gives one of the fields, saving is locked, or there were
-                too many saves.
+            InputError: A field comes from the environment, or saving is locked or too frequent.
         """
         must_be(profile, Profile, "profile")
         self._kept.must_be_writable()

@@ -61,6 +61,8 @@ def expanded(path: str | Path, field: str = "path") -> Path:
         found = Path(path).expanduser()
     except RuntimeError:
         found = None
+    except TypeError:
+        raise InputError.of(field, f"is a {type(path).__name__}", "give a path") from None
     if found is None or "\0" in str(path):
         raise InputError.of(field, f"{str(path)!r} is no path", "check what follows ~")
     return found

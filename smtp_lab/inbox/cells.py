@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-__all__ = ("for_sheets", "plain")
+__all__ = ("as_arrow", "for_sheets", "plain")
 
 # A spreadsheet takes what begins so for a formula (OWASP, "CSV Injection"), wide forms too.
-_FORMULA = re.compile("^[\\s\u200b\ufeff]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(f"^[\\s\u200b\ufeff]*[{_SIGNS}\t\r]")
+# Where a program that parts cells by something else than commas would begin one; the quotes
+# around a text do not keep it from that, as they stand at the beginning of no cell there.
+# A whole run at once, with a sign or without: looked for from each place of it, it takes too long.
+_INSIDE = re.compile(f'([;\t\r\n][\\s;"\u200b\ufeff]*)([{_SIGNS}]?)')
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CELL = 32_000  # characters; Excel takes 32,767
 
@@ -26,16 +32,17 @@ def for_sheets(table: pd.DataFrame, *, excel: bool = False) -> pd.DataFrame:
 
     Args:
         table: The table.
-        excel: Whether times lose their zone and long texts their end, which Excel does not know.
+        excel: Whether times lose their zone and long texts their end, which Excel does not know;
+            there a cell is a cell, whatever is in it.
     """
 
     def safe(cell: Any) -> Any:
-        text = "; ".join(map(str, cell)) if isinstance(cell, list) else cell
+        text = "; ".join(_guarded(str(one)) for one in cell) if isinstance(cell, list) else cell
         if not isinstance(text, str):
             return text
         text = _cleaned(text)
         text = f"{text[:_CELL]}…" if excel and len(text) > _CELL else text
-        return f"'{text}" if _FORMULA.match(text) else text
+        return _guarded(text if excel else _INSIDE.sub(_parted, text))
 
     made = _changed(table, safe)
     if excel:
@@ -43,6 +50,25 @@ def for_sheets(table: pd.DataFrame, *, excel: bool = False) -> pd.DataFrame:
             if str(made[name].dtype).startswith("datetime64"):
                 made[name] = made[name].dt.tz_localize(None)
     return made
+
+
+def as_arrow(table: pd.DataFrame) -> pa.Schema:
+    """The schema of *table*, whose objects are lists of texts; the same whatever is in it."""
+    import pyarrow as pa
+
+    schema = pa.Schema.from_pandas(table, preserve_index=False)
+    for at, name in enumerate(schema.names):
+        if table[name].dtype == "object":
+            schema = schema.set(at, pa.field(name, pa.list_(pa.string())))
+    return schema
+
+
+def _parted(found: re.Match[str]) -> str:
+    return f"{found[1]}'{found[2]}" if found[2] else found[1]
+
+
+def _guarded(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _changed(table: pd.DataFrame, change: Any) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
+from smtp_lab.config.paths import expanded
 from smtp_lab.errors import InputError
 from smtp_lab.inbox.captured import Captured
 from smtp_lab.inbox.normal import SECTIONS, normal
@@ -114,7 +115,7 @@ def compared(
     """
     names = _names(ignore)
     if isinstance(other, str | os.PathLike):
-        path = Path(other)
+        path = expanded(other, "other")
         if not path.is_file():
             raise InputError.of("other", f"{path} is not there", _OTHER)
         return _held(message, _snapshot_at(path, "other", _OTHER), path.name, names)
@@ -144,9 +145,7 @@ def snapshotted(
     Raises:
         InputError: It is not there, is none, or cannot be written; an argument is of no use.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise InputError.of("path", f"is a {type(path).__name__}", "give a path")
-    path, names = Path(path), _names(ignore)
+    path, names = expanded(path, "path"), _names(ignore)
     if update is None:
         update = os.environ.get(UPDATE) == "1"
     if update:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
+import secrets
+import socket
 import zipfile
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -14,9 +17,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from smtp_lab.config.paths import expanded
 from smtp_lab.errors import InputError
 from smtp_lab.inbox.captured import Captured
-from smtp_lab.inbox.cells import for_sheets, plain
+from smtp_lab.inbox.cells import as_arrow, for_sheets, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +66,7 @@ class Exports:
         Raises:
             InputError: One of them is there already, or the folder cannot be written.
         """
-        folder = Path(folder)
+        folder = expanded(folder)
         written = []
         with _told(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,8 @@ class Exports:
         Raises:
             InputError: It cannot be written.
         """
-        with _whole(Path(path)) as file:
+        path = expanded(path)
+        with _whole(path) as file:
             for message in self:
                 when = message.received_at.astimezone(UTC).strftime("%a %b %d %H:%M:%S %Y")
                 sender = re.sub(r"\s", "", message.mail_from) or "MAILER-DAEMON"
@@ -91,10 +96,14 @@ class Exports:
                 file.write(f"From {sender} {when}\n".encode("utf-8", "replace"))
                 file.write(raw if raw.endswith(b"\n") else raw + b"\n")
                 file.write(b"\n")
-        return Path(path)
+        return path
 
     def to_maildir(self, folder: str | Path) -> Path:
         """Write the messages as new mail into a Maildir, which is made when it is not there.
+
+        Names are made as the `Maildir's page <https://cr.yp.to/proto/maildir.html>`_ asks: by the
+        second of arrival, what no other writer has, and the host. Nothing that is there is written
+        over.
 
         Returns:
             The folder.
@@ -102,17 +111,12 @@ class Exports:
         Raises:
             InputError: It cannot be written.
         """
-        folder = Path(folder)
+        folder = expanded(folder)
         with _told(folder):
             for name in ("tmp", "new", "cur"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
             for message in self:
-                moment = message.received_at
-                name = f"{int(moment.timestamp())}.M{moment.microsecond:06d}Q{message.id}.smtp_lab"
-                part = folder / "tmp" / name
-                part.write_bytes(message.raw)
-                os.utime(part, (moment.timestamp(), moment.timestamp()))
-                part.replace(folder / "new" / name)
+                _deliver(message, folder)
         return folder
 
     def to_zip(self, path: str | Path) -> Path:
@@ -124,8 +128,8 @@ class Exports:
         Raises:
             InputError: It cannot be written.
         """
-        envelopes = []
-        with _whole(Path(path)) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        path, envelopes = expanded(path), []
+        with _whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
             for message in self:
                 envelopes.append(
                     {
@@ -138,7 +142,7 @@ class Exports:
                 )
                 made.writestr(_name_of(message), message.raw)
             made.writestr(ENVELOPES, json.dumps(envelopes, indent=1))
-        return Path(path)
+        return path
 
     def export(self, folder: str | Path, kind: str) -> Path:
         """Write the messages into a file in *folder*, named after the moment.
@@ -155,8 +159,8 @@ class Exports:
         """
         if kind not in KINDS:
             raise InputError.of("kind", f"{kind!r} is none", f"choose one of {', '.join(KINDS)}")
+        folder = expanded(folder)
         with _told(folder):
-            folder = Path(folder).expanduser()
             folder.mkdir(parents=True, exist_ok=True)
         stem, count = f"mail_{datetime.now(UTC):%Y-%m-%d_%H%M%S}", 1
         path = folder / f"{stem}.{kind}"
@@ -171,8 +175,9 @@ class Exports:
     def to_csv(self, path: str | Path, table: str = "messages") -> Path:
         """Write a table as CSV in UTF-8.
 
-        What a spreadsheet would take for a formula has an apostrophe in front; control characters
-        are replaced; lists are joined by semicolons.
+        What a spreadsheet would take for a formula has an apostrophe in front, also behind a
+        semicolon, a tab or a line end, where another one begins a cell; control characters are
+        replaced; lists are joined by semicolons; texts stand in quotes.
 
         Args:
             path: The file.
@@ -182,11 +187,13 @@ class Exports:
         Raises:
             InputError: There is no such table, or the file cannot be written.
         """
-        text = for_sheets(self._named(table)).to_csv(index=False)
-        with _whole(Path(path)) as file:
+        path = expanded(path)
+        made = for_sheets(self._named(table))
+        text = made.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+        with _whole(path) as file:
             # A mark at the beginning: spreadsheets take a file without it for another encoding.
             file.write(b"\xef\xbb\xbf" + text.encode())
-        return Path(path)
+        return path
 
     def to_excel(self, path: str | Path) -> Path:
         """Write the tables messages, recipients, attachments, links, codes and sessions as sheets.
@@ -199,6 +206,7 @@ class Exports:
         """
         import pandas as pd
 
+        path = expanded(path)
         tables = {name: for_sheets(self._named(name), excel=True) for name in _TABLES}
         for name, table in tables.items():
             if len(table) > _ROWS:
@@ -218,22 +226,27 @@ class Exports:
         Raises:
             InputError: There is no such table, or the file cannot be written.
         """
+        path = expanded(path)
         text = plain(self._named(table)).to_json(
             orient="records", date_format="iso", date_unit="us", force_ascii=False, indent=1
         )
-        with _whole(Path(path)) as file:
+        with _whole(path) as file:
             file.write(str(text).encode())
-        return Path(path)
+        return path
 
     def to_parquet(self, path: str | Path, table: str = "messages") -> Path:
-        """Write a table as Parquet, with its types and lists.
+        """Write a table as Parquet, with its types and lists: the same with any mail and with none.
 
         Raises:
             InputError: pyarrow is not installed, there is no such table, or the file cannot be
                 written.
         """
-        made = plain(self._named(table))
-        return _with_extra(path, "pyarrow", lambda file: made.to_parquet(file, engine="pyarrow"))
+        path, made = expanded(path), plain(self._named(table))
+
+        def write(file: BinaryIO) -> None:
+            made.to_parquet(file, engine="pyarrow", index=False, schema=as_arrow(made))
+
+        return _with_extra(path, "pyarrow", write)
 
     def _named(self, table: str) -> pd.DataFrame:
         if table == "messages":
@@ -251,25 +264,51 @@ def _name_of(message: Captured) -> str:
     return f"{message.id:08d}.eml"
 
 
-def _with_extra(path: str | Path, package: str, write: Callable[[BinaryIO], Any]) -> Path:
+def _with_extra(path: Path, package: str, write: Callable[[BinaryIO], Any]) -> Path:
     try:
         import_module(package)
-        with _whole(Path(path)) as file:
+        with _whole(path) as file:
             write(file)
     except ImportError:
         fix = 'install it with: pip install "smtp_lab[tables]"'
         raise InputError.of("path", f"needs {package} to be written", fix) from None
-    return Path(path)
+    return path
+
+
+def _deliver(message: Captured, folder: Path) -> None:
+    moment = message.received_at.timestamp()
+    host = socket.gethostname().replace("/", r"\057").replace(":", r"\072") or "localhost"
+    unique = f"M{message.received_at.microsecond:06d}P{os.getpid()}Q{message.id:08d}"
+    name = f"{int(moment)}.{unique}R{secrets.token_hex(8)}.{host}"
+    part = folder / "tmp" / name
+    try:
+        with part.open("xb") as file:
+            file.write(message.raw)
+        os.utime(part, (moment, moment))
+        _placed(part, folder / "new" / name)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _placed(part: Path, place: Path) -> None:
+    # Not renamed at once: that could write over what is there.
+    try:
+        os.link(part, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        place.touch(exist_ok=False)
+        part.replace(place)
 
 
 @contextmanager
-def _told(path: str | Path) -> Iterator[None]:
+def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
         fix = "choose another place"
         raise InputError.of("path", f"{error.filename} is there already", fix) from None
-    except (OSError, ValueError, RuntimeError) as error:  # the last: a home there is not
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         fix = "choose another place"
         raise InputError.of("path", f"{path} cannot be written ({reason})", fix) from None
@@ -278,7 +317,7 @@ def _told(path: str | Path) -> Iterator[None]:
 @contextmanager
 def _whole(path: Path) -> Iterator[BinaryIO]:
     """A file beside *path* that takes its place once all is written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with _told(path):
         try:
             with part.open("xb") as file:

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from smtp_lab.config.paths import expanded
 from smtp_lab.errors import InputError
 
 __all__ = ("safe_name", "save_all")
@@ -64,9 +65,7 @@ def save_all(files: Iterable[tuple[str, str, bytes]], folder: str | Path) -> lis
     Raises:
         InputError: The folder cannot be written, or is no path.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise InputError.of("folder", f"is a {type(folder).__name__}", "give the path of one")
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         used: dict[str, int] = {}

@@ -202,17 +202,23 @@ class Inbox(View, Waiting):
         return self.archive.prune(retention, everywhere=True)
 
     def read(self, path: str | Path) -> list[int]:
-        """Take in mail from files: ``.eml``, mbox, Maildir, ZIP, or a folder of ``.eml``.
+        """Take in mail from files: ``.eml``, mbox, Maildir, ZIP, or a folder of these but ZIPs.
 
-        A ZIP that `to_zip` wrote brings envelopes and times along; of other mail the envelope is
-        not known and stays empty.
+        All of it or nothing: what cannot be read to its end stores no message. A ZIP that `to_zip`
+        wrote brings envelopes and times along, an mbox what stands in its From lines; of other mail
+        the envelope is not known and stays empty. In a folder links are not followed, and what
+        systems and mail servers put beside mail is passed over.
+
+        Args:
+            path: The file or folder; a leading ``~`` is the home folder.
 
         Returns:
             The numbers the messages got.
 
         Raises:
             InputError: There is no mail in it, or it cannot be read.
-            ArchiveError: It could not be stored.
+            ArchiveError: It could not be stored; what was is taken away again, or the sentence says
+                which messages are left.
         """
         return read_mail(self.archive, path, self.mailbox)
 
