@@ -256,7 +256,8 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         stuck += dropped_tokens(name, binding)
         self._health.move(name, None)
         its = "" if stuck else " with its secrets"
-        done = f"Deleted {name}{its}, for good. The default is {self._default_or_none}.{stuck}"
+        left = self.default if len(self) else "none"
+        done = f"Deleted {name}{its}, for good. The default is {left}.{stuck}"
         if dropped:
             done += f" Mail of {', '.join(dropped)} goes through the default now."
         return done + self.secrets.still_given(name)
@@ -277,10 +278,6 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
             stuck = self.secrets.forget(name)
         done = "" if stuck else f"Forgot the secrets of {name}."
         return f"{done}{stuck}{self.secrets.still_given(name)}".strip()
-
-    @property
-    def _default_or_none(self) -> str:
-        return self.default if len(self) else "none"
 
     def rename(self, old: str, new: str) -> str:
         """Call the profile *old* *new*; its secrets, activities and place as default go along.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from smtp_lab.inbox.files import save_all
+from smtp_lab.inbox.files import safe_name, save_all
 
 __all__ = ("Attachment",)
 
@@ -21,6 +21,8 @@ class Attachment:
         content: The decoded bytes.
         content_id: What ``cid:`` links in the HTML call it, or empty.
         inline: Whether it belongs to the HTML rather than beside it.
+        written: Its name as it came, with marks that turn text around or are not seen; not to be
+            shown.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Attachment:
     content: bytes
     content_id: str = ""
     inline: bool = False
+    written: str = field(default="", repr=False)
 
     @property
     def sha256(self) -> str:
@@ -40,7 +43,12 @@ class Attachment:
         Raises:
             InputError: The folder cannot be written.
         """
-        return save_all([(self.name, self.type, self.content)], folder)[0]
+        return save_all([(self.safe_name, self.type, self.content)], folder)[0]
+
+    @property
+    def safe_name(self) -> str:
+        """A name for a file: never empty, a path, hidden, or reserved on Windows."""
+        return safe_name(self.written or self.name, self.type)
 
     def __repr__(self) -> str:
         return f"<Attachment {self.name!r} {self.type} {len(self.content):,} octets>"

@@ -203,7 +203,8 @@ class Captured(Judged):
     def attachments(self) -> list[Attachment]:
         """What is not the body: the files, in order, pictures of the HTML (``inline``) among them.
 
-        A message in the message is a file too, of the type ``message/rfc822``.
+        A message in the message is a file too, of the type ``message/rfc822``; where it has no
+        name, its subject names it.
         """
         found = []
         for part in self._roles[1]:
@@ -215,6 +216,7 @@ class Captured(Judged):
                     content=part.content,
                     content_id=content_id,
                     inline=bool(content_id) and part.disposition != "attachment",
+                    written=part.file_name,
                 )
             )
         return found
@@ -246,8 +248,12 @@ class Captured(Judged):
     @cached_property
     def codes(self) -> list[Code]:
         """The one-time codes in it, the likeliest first; see `codes`."""
-        text = self.text[:_READ]
-        return codes_in(text if text.strip() else words_of(self.html[:_READ]), self.subject)
+        return codes_in(self.text[:_READ], self.subject, self.words_of_html)
+
+    @cached_property
+    def words_of_html(self) -> str:
+        """What is to be read in the first 500,000 characters of its HTML, a line a paragraph."""
+        return words_of(self.html[:_READ])
 
     @property
     def clipped(self) -> bool:
@@ -267,7 +273,7 @@ class Captured(Judged):
         Raises:
             InputError: The folder cannot be written.
         """
-        files = [(a.name, a.type, a.content) for a in self.attachments]
+        files = [(a.safe_name, a.type, a.content) for a in self.attachments]
         return save_all(files, folder)
 
     # --- how it is shown ----------------------------------------------------------------------

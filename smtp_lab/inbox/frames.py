@@ -167,7 +167,8 @@ def recipients(table: pd.DataFrame) -> pd.DataFrame:
         for kind, shown in zip(("rcpt", "to", "cc"), given, strict=True):
             for text in shown:
                 address = text.rpartition("<")[2].removesuffix(">") if text.endswith(">") else text
-                rows.append((number, moment, address, address.rpartition("@")[2].lower(), kind))
+                _, at, domain = address.rpartition("@")
+                rows.append((number, moment, address, domain.lower() if at else "", kind))
     return frame(RECIPIENTS, _turned(rows, RECIPIENTS))
 
 

@@ -6,7 +6,6 @@ needs gigabytes for some small ones. So the decoding is done here, within bounds
 
 from __future__ import annotations
 
-import codecs
 import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
@@ -15,11 +14,12 @@ from email.utils import getaddresses, parsedate_to_datetime
 from quopri import decodestring
 from typing import Any
 
+from smtp_lab.inbox.charsets import decoded, mostly
+
 __all__ = (
     "clean",
     "decode_bytes",
     "decode_words",
-    "decodes",
     "octets",
     "read_addresses",
     "read_date",
@@ -33,15 +33,6 @@ _WORD = re.compile(r"=\?([^?\s]{1,60})\?([BbQq])\?([^?]*)\?=")
 _FOLD = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")  # email's parser folds at a lone CR too
 # Line ends and tabs stay; every other control character becomes visible as the replacement mark.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-# Text encodings that no honest mail is in: they take quadratic time, warn, or hide markup.
-_NOT_FOR_MAIL = {"punycode", "idna", "unicode-escape", "raw-unicode-escape", "utf-7"}
-_ALIASES = {
-    "unknown-8bit": "cp1252",
-    "x-unknown": "cp1252",
-    "default_charset": "utf-8",
-}
-_CHUNK = 65_536
-_LONGEST_NAME = 60  # of a charset; Python keeps every name it was ever asked for
 
 
 def clean(text: str) -> str:
@@ -62,50 +53,18 @@ def unfold(header: str) -> str:
 
 
 def decode_bytes(data: bytes, charset: str = "") -> str:
-    """Decode *data* as *charset*, else UTF-8, else Windows-1252: something always comes out."""
-    for candidate in (charset, "utf-8", "cp1252"):
-        text = _decoded(data, candidate)
+    """Decode *data* as *charset*, else UTF-8, else Windows-1252: something always comes out.
+
+    A text of which only a little is broken stays in its charset.
+    """
+    for candidate in (charset, "utf-8"):
+        text = decoded(data, candidate)
         if text is not None:
             return clean(text)
-    return clean(data.decode("latin-1"))
-
-
-def decodes(data: bytes, charset: str) -> bool:
-    """Whether *data* is a text in *charset*; one that is not known may be anything."""
-    info = _codec(charset)
-    if info is None:
-        return True
-    decoder = codecs.getincrementaldecoder(info.name)()
-    try:
-        for at in range(0, len(data), _CHUNK):
-            decoder.decode(data[at : at + _CHUNK])
-        decoder.decode(b"", final=True)
-    except UnicodeError:
-        return False
-    return True
-
-
-def _codec(charset: str) -> codecs.CodecInfo | None:
-    name = charset.strip(" \"'").lower()
-    if len(name) > _LONGEST_NAME:
-        return None
-    try:
-        info = codecs.lookup(_ALIASES.get(name, name))
-    except (LookupError, ValueError):
-        return None
-    # Codecs from bytes to bytes unpack archives.
-    usable = info._is_text_encoding and info.name not in _NOT_FOR_MAIL  # noqa: SLF001
-    return info if usable else None
-
-
-def _decoded(data: bytes, charset: str) -> str | None:
-    info = _codec(charset)
-    try:
-        # As browsers do: what says it is Latin-1 was mostly written on Windows.
-        name = info and ("cp1252" if info.name == "iso8859-1" else info.name)
-        return data.decode(name) if name else None
-    except (LookupError, ValueError):
-        return None
+    text = mostly(data, charset)
+    if text is None:
+        text = decoded(data, "cp1252")
+    return clean(data.decode("latin-1") if text is None else text)
 
 
 def decode_words(value: Any) -> str:
@@ -144,7 +103,7 @@ def _without_words(text: str) -> str:
 
 def _decode_run(words: list[bytes], charset: str) -> str:
     # Together first: many senders cut in the middle of a character, though they must not.
-    whole = _decoded(b"".join(words), charset)
+    whole = decoded(b"".join(words), charset)
     return whole if whole is not None else "".join(decode_bytes(word, charset) for word in words)
 
 

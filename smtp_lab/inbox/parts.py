@@ -50,6 +50,7 @@ _PARAMETER = re.compile(
     r';\s*+([^\s;="]*+)\s*+(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+)))?', re.DOTALL
 )
 _EXTENDED = re.compile(r"([^*]++)(?:\*([0-9]{1,3}))?(\*?)")  # RFC 2231
+_SLASHES = re.compile(r"[/\\]")
 _TOKEN = re.compile(r"\s*([\w-]*)")
 _LINE = re.compile("[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]++")
 _CHUNK = 65_536
@@ -202,8 +203,15 @@ class Part(Message):
 
     @cached_property
     def file_name(self) -> str:
-        """The name of an attachment as the sender wrote it, for show: empty when there is none."""
+        """The name of an attachment as the sender wrote it, for show: empty when there is none.
+
+        A message in the message that has none is called after its subject.
+        """
         name = self.parameter("filename", "Content-Disposition") or self.parameter("name")
+        if not name and self.kind == "message/rfc822":
+            subject = decode_words(_headers_only(self.content).get("Subject", ""))
+            # In a name they would be folders.
+            return f"{_SLASHES.sub('_', subject)}.eml" if subject else ""
         return decode_words(name or "")
 
     @property

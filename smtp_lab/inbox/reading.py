@@ -9,8 +9,8 @@ from typing import Any
 
 from smtp_lab.archive.fold import fold, fold_lines
 from smtp_lab.archive.records import StoredSession
+from smtp_lab.inbox.attached import attached_to
 from smtp_lab.inbox.captured import Captured
-from smtp_lab.inbox.plain import words_of
 
 __all__ = ("content_of", "ending_of", "refusals")
 
@@ -44,9 +44,13 @@ def content_of(message: Captured, said: Said) -> dict[str, Any]:
     addresses["rcpt"] = fold_lines([f"<{address}>" for address in message.rcpt_to])
     subject = fold(message.subject)
     parts = message.parts
-    files = fold_lines([part.name for part in parts if part.role in ("attachment", "inline")])
-    html = words_of(message.html[:_BODY])
-    body = fold_lines([*message.text[:_BODY].split("\n"), *html.split("\n")])
+    names = [part.name for part in parts if part.role in ("attachment", "inline")]
+    paragraphs = _paragraphs(message)
+    for inner in attached_to(message):
+        names += [file.name for file in inner.attachments]
+        paragraphs += [inner.subject, *_paragraphs(inner)]
+    files = fold_lines(names)
+    body = fold_lines(paragraphs)
     before = "\n".join(filter(None, [*addresses.values(), subject, files]))
     links, codes = message.links, message.codes
     details = {
@@ -77,6 +81,12 @@ def content_of(message: Captured, said: Said) -> dict[str, Any]:
     }
 
 
+def _paragraphs(message: Captured) -> list[str]:
+    # Programs break the lines of a text anywhere: a phrase goes on over the end of one.
+    return [*_PARAGRAPH.split(message.text[:_BODY]), *message.words_of_html.split("\n")]
+
+
+_PARAGRAPH = re.compile(r"\n(?:[ \t]*\n)+")
 _ADDRESSES = (
     ("from", "From"),
     ("to", "To"),

@@ -19,7 +19,7 @@ from smtp_lab.inbox.captured import Captured
 
 __all__ = ("READER", "heads_after", "summary_of")
 
-READER = 2
+READER = 3
 """Raised by one when the same message would be summarized in another way."""
 
 _HEADS = 20_000

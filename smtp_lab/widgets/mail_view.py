@@ -11,7 +11,6 @@ import anywidget
 import traitlets
 
 from smtp_lab.inbox import Captured
-from smtp_lab.inbox.files import safe_name
 from smtp_lab.widgets import mail_tabs
 from smtp_lab.widgets.words import _, n_
 
@@ -52,7 +51,7 @@ class MailView(anywidget.AnyWidget):
         """Show *message*."""
         self.message = message
         files = [
-            {"n": n, "label": _sized(safe_name(file.name, file.type), len(file.content))}
+            {"n": n, "label": _sized(file.safe_name, len(file.content))}
             for n, file in enumerate(message.attachments[:100])
         ]
         whole = _sized(f"message_{message.id}.eml", message.size)
@@ -103,7 +102,7 @@ class MailView(anywidget.AnyWidget):
         if which == _WHOLE:
             name, content = f"message_{message.id}.eml", message.raw
         elif isinstance(which, int) and 0 <= which < len(files):
-            name, content = safe_name(files[which].name, files[which].type), files[which].content
+            name, content = files[which].safe_name, files[which].content
         else:
             return
         self.send({"type": "file", "name": name}, [content])

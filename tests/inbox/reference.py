@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from smtp_lab.archive.fold import fold
 from smtp_lab.archive.language import All, Any_, Not, Term
 from smtp_lab.archive.records import micros
 from smtp_lab.inbox import Captured
+from smtp_lab.inbox.attached import attached_to
 from smtp_lab.inbox.plain import words_of
 
 
@@ -51,6 +54,7 @@ def _texts(field: str, message: Captured) -> list[str]:
         return [fold(a if a.endswith(">") else f"<{a}>") for a in found]
 
     session = message.session
+    all_of_them = [message, *attached_to(message)]
     texts = {
         "from": [*header("From"), fold(f"<{message.mail_from}>")],
         "sender": [fold(f"<{message.mail_from}>")],
@@ -60,12 +64,16 @@ def _texts(field: str, message: Captured) -> list[str]:
         "reply-to": header("Reply-To"),
         "rcpt": [fold(f"<{address}>") for address in message.rcpt_to],
         "subject": [fold(message.subject)],
-        "file": [fold(a.name) for a in message.attachments],
+        "file": [fold(a.name) for some in all_of_them for a in some.attachments],
         "login": [fold(session.login) if session.login_ok else ""],
         "body": [
-            fold(line)
-            for text in (message.text, words_of(message.html))
-            for line in text.split("\n")
+            fold(paragraph)
+            for some in all_of_them
+            for paragraph in (
+                *re.split(r"\n[ \t]*\n", some.text),
+                *words_of(some.html).split("\n"),
+                *([] if some is message else [some.subject]),
+            )
         ],
     }
     texts["addressed"] = [

@@ -61,6 +61,9 @@ WORDS = {
     "line break inside": ("=?utf-8?q?x=0D=0ABcc=3A_evil?=", "x Bcc: evil"),
     "NUL inside": ("=?utf-8?q?a=00b?=", "a\ufffdb"),
     "codec that unpacks": ("=?zlib_codec?q?x=C3=BC?=", "xü"),
+    "chinese beyond its charset": ("=?gb2312?b?1tDOxOlG?=", "中文镕"),
+    "japanese of Windows": ("=?shift_jis?b?h0D7/A==?=", "①髙"),
+    "unknown-8bit": ("=?unknown-8bit?q?Gr=C3=BC=C3=9Fe?=", "Grüße"),
     "utf-7": ("=?utf-7?q?+ADw-script+AD4-?=", "+ADw-script+AD4-"),
 }
 
@@ -173,6 +176,27 @@ class TestBodies:
             (text_part("zlib_codec", b"hi"), "hi\n"),
             (text_part("punycode", b"abc-def"), "abc-def\n"),
             (text_part("unknown-8bit", b"\xfc"), "ü\n"),
+            (text_part("unknown-8bit", "grüß".encode()), "grüß\n"),
+            (text_part("x-unknown", "grüß".encode()), "grüß\n"),
+            (text_part("gb2312", "中文镕".encode("gb18030")), "中文镕\n"),
+            (text_part("GBK", "中文镕㐀".encode("gb18030")), "中文镕㐀\n"),
+            (text_part("x-gbk", "中文".encode("gb18030")), "中文\n"),
+            (text_part("shift_jis", "①髙".encode("cp932")), "①髙\n"),
+            (text_part("x-sjis", "①髙".encode("cp932")), "①髙\n"),
+            (text_part("euc-kr", "똠방각하".encode("cp949")), "똠방각하\n"),
+            (text_part("ks_c_5601-1987", "똠".encode("cp949")), "똠\n"),
+            (text_part("windows-949", "똠".encode("cp949")), "똠\n"),
+            (text_part("euc-jp", b"\xad\xa1\xc6\xfc"), "①日\n"),
+            (text_part("iso-2022-jp", b"\x1b$B-!F|\x1b(B ok"), "①日 ok\n"),
+            (text_part("iso-2022-jp", b"\x1b$B-!\x1b(I12\x1b(Jx"), "①ｱｲx\n"),
+            (text_part("big5", "㗎中".encode("big5hkscs")), "㗎中\n"),
+            (text_part("big5", "中€".encode("cp950")), "中€\n"),
+            (text_part("windows-874", "ก€".encode("cp874")), "ก€\n"),
+            (text_part("x-mac-cyrillic", "Ж".encode("mac_cyrillic")), "Ж\n"),
+            (text_part("iso-8859-9", b"\x80 \xfd"), "€ ı\n"),
+            (text_part("gb2312", "中文字".encode("gbk") + b"\xff"), "中文字\ufffd\n"),
+            (text_part("utf-8", "Привет".encode() + b"\xff"), "Привет\ufffd\n"),
+            (text_part("iso-2022-jp", b"\x1b$B-!F|F|\x7f\x7f\x1b(B"), "①日日\ufffd\ufffd\n"),
             (text_part("utf-16", "hi".encode("utf-16")[:-1]), None),
             (b"no headers at all", None),
             (b"\r\nonly a body\r\n", "only a body\n"),
@@ -223,6 +247,8 @@ class TestBodies:
         message = captured(raw)
         assert (message.subject, message.text, message.html) == ("", "", "<b>outer</b>")
         assert [(a.type, a.content) for a in message.attachments] == [("message/rfc822", inner)]
+        assert [a.name for a in message.attachments] == ["inner.eml"]
+        assert [part.name for part in message.parts] == ["", "", "inner.eml"]
 
     @pytest.mark.parametrize(
         "raw",
@@ -538,6 +564,26 @@ class TestBeyond:
             ('<!-- <a href="no">x</a> --><script>"<a href=no>"</script>', []),
             ('<a href="x"><img alt=""></a>', [("x", "")]),
             ('<a href="javascript:alert(1)">x</a>', [("javascript:alert(1)", "x")]),
+            (
+                (
+                    '<!--[if mso]><v:roundrect arcsize="9%" href="https://example.com/go">'
+                    "<center>Go</center></v:roundrect><![endif]-->"
+                    '<!--[if !mso]><!--><a href="https://example.com/go">Go!</a><!--<![endif]-->'
+                ),
+                [("https://example.com/go", "Go"), ("https://example.com/go", "Go!")],
+            ),
+            (
+                (
+                    '<head><base href="https://example.com/news/"></head><a href="7.html">x</a>'
+                    '<a href="mailto:a@example.com">y</a><a href="{{ url }}">z</a><a href="#b">b</a>'
+                ),
+                [
+                    ("https://example.com/news/7.html", "x"),
+                    ("mailto:a@example.com", "y"),
+                    ("{{ url }}", "z"),
+                ],
+            ),
+            ('<base href="https://[x"><a href="a">x</a>', [("a", "x")]),
         ],
     )
     def test_links_in_html(self, html, found):
@@ -553,8 +599,46 @@ class TestBeyond:
             ("<http://example.com>, www.example.org!", ["http://example.com", "www.example.org"]),
             ("mailto:ann@example.com?subject=x", ["mailto:ann@example.com?subject=x"]),
             ("example.com and a@example.com", []),
+            ("詳細はhttps://example.com/a をご覧", ["https://example.com/a"]),
+            ("请访问https://example.com/x", ["https://example.com/x"]),
+            ("（https://example.com/b）です", ["https://example.com/b"]),
+            (
+                "「https://example.com/b」を、https://example.com/c。次",
+                ["https://example.com/b", "https://example.com/c"],
+            ),
+            ("https://example.com/日本", ["https://example.com/日本"]),
+            ("_https://example.com/y_", ["https://example.com/y"]),
+            ("xhttps://example.com/y", []),
         ],
     )
     def test_links_in_text(self, text, found):
         """Addresses end where the sentence goes on."""
         assert [link.url for link in captured(lines("", text)).links] == found
+
+    def test_codes_in_either_body(self):
+        """A code that stands in the HTML alone is found beside a text that holds none."""
+        raw = lines(
+            *("Content-Type: multipart/alternative; boundary=b", ""),
+            *("--b", "", "Your mail program shows no HTML."),
+            *(
+                "--b",
+                "Content-Type: text/html",
+                "",
+                "<p>Your login code:</p><b>482913</b>",
+                "--b--",
+            ),
+        )
+        assert [code.code for code in captured(raw).codes] == ["482913"]
+
+    @pytest.mark.parametrize(
+        ("html", "words"),
+        [
+            ("<p>quarterly\r\nreport</p>", "quarterly report"),
+            ("<p>a\r\n\r\n b</p><p>c</p>", "a b\nc"),
+            ("<pre>a\r\nb</pre>c\r\nd", "a\nb\nc d"),
+            ("a<br>b\n<b>c</b>\nd", "a\nb c d"),
+        ],
+    )
+    def test_a_line_end_in_html_is_a_blank(self, html, words):
+        """As browsers show it; in preformatted text it ends a line."""
+        assert captured(lines("Content-Type: text/html", "", html)).words_of_html == words

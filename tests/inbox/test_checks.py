@@ -82,6 +82,7 @@ def part(*inside: str | bytes, start: str = "--b", end: str = "--b--", kind: str
     return head + lines(start, *inside, end)
 
 
+TNEF = attached("a.bin").replace(b"octet-stream", b"ms-tnef")
 SIGNED = "v=1; a=rsa-sha256; d=example.com; s=x; h=from:subject; bh=AAAA; b=AAAA"
 UNSUBSCRIBE = {"List_Unsubscribe": "<https://example.com/u>"}
 ONE_CLICK = UNSUBSCRIBE | {"List_Unsubscribe_Post": "List-Unsubscribe=One-Click"}
@@ -90,6 +91,10 @@ ONE_CLICK = UNSUBSCRIBE | {"List_Unsubscribe_Post": "List-Unsubscribe=One-Click"
 BAD: dict[str, list[bytes]] = {
     "date-missing": [raw(Date=None)],
     "date-invalid": [raw(Date="yesterday"), raw(Date="Wed, 99 Mar 2026 05:06:07 +0000")],
+    "date-weekday": [
+        raw(Date="Mon, 04 Mar 2026 06:06:07 +0100"),
+        raw(Date="wednesday, 05 Mar 2026 06:06:07 +0100"),
+    ],
     "date-off": [
         raw(Date="Wed, 04 Mar 2037 05:06:07 +0000"),
         raw(Date="Thu, 1 Jan 1970 00:00:00 +0000"),
@@ -132,7 +137,17 @@ BAD: dict[str, list[bytes]] = {
     "mime-version-missing": [raw(MIME_Version=None)],
     "8bit-undeclared": [raw("Grüße"), part("Content-Type: text/plain; charset=utf-8", "", "Grüße")],
     "encoding-unknown": [raw(Content_Transfer_Encoding="rot13")],
-    "base64-broken": [raw("!!!!", Content_Transfer_Encoding="base64")],
+    "base64-broken": [
+        raw("!!!!", Content_Transfer_Encoding="base64"),
+        raw("SGVsbG8", Content_Transfer_Encoding="base64"),
+        raw("SGVs\r\nbG8==", Content_Transfer_Encoding="base64"),
+    ],
+    "quoted-printable-broken": [
+        raw("a=ZZ", Content_Transfer_Encoding="quoted-printable"),
+        raw("a=3", Content_Transfer_Encoding="Quoted-Printable"),
+        raw("x = y", Content_Transfer_Encoding="quoted-printable"),
+    ],
+    "tnef-attached": [attached("winmail.dat"), TNEF],
     "encoding-on-parts": [
         raw(
             "--b\r\n\r\nx\r\n--b--",
@@ -140,10 +155,15 @@ BAD: dict[str, list[bytes]] = {
             Content_Transfer_Encoding="base64",
         )
     ],
-    "charset-unknown": [raw(Content_Type="text/plain; charset=klingon")],
+    "charset-unknown": [
+        raw(Content_Type="text/plain; charset=klingon"),
+        raw("+ZeVnLIqe-", Content_Type="text/plain; charset=utf-7"),
+    ],
     "charset-wrong": [
         raw("Grüße".encode("latin-1"), Content_Transfer_Encoding="8bit"),
         raw("Grüße", Content_Type="text/plain", Content_Transfer_Encoding="8bit"),
+        raw(b"\xff\xff", Content_Type="text/plain; charset=gb2312"),
+        raw(b"\xff\xff", Content_Type="text/plain; charset=euc-kr"),
     ],
     "boundary-missing": [
         raw("--b\r\n\r\nx\r\n--b--", Content_Type="multipart/mixed"),
@@ -170,15 +190,30 @@ BAD: dict[str, list[bytes]] = {
     ],
     "template-mark": [
         raw("Hello {{ name }}"),
-        raw("{% if x %}"),
+        raw("Thanks.\r\nHi [[first_name]],"),
+        raw("Dear {0},"),
+        raw("Sehr geehrte Frau %LASTNAME%"),
         raw(Subject="Order %(number)s"),
-        raw("You have %d messages"),
+        raw(Subject="Your order, ##name##"),
+        html("<p>{% if x %}</p>"),
+        html("<p>You have %d messages</p>"),
+        html("<p>Order of %FIRSTNAME%</p>"),
         raw("Hi *|FNAME|*, hello"),
         raw("Dear {first_name},"),
         raw("Dear ${user.name}"),
         html('<a href="https://example.com/%7B%7Bid%7D%7D">x</a>'),
     ],
+    "template-mark-text": [
+        raw("{% if x %}"),
+        raw("You have %d messages"),
+        raw("Order of [[name]]"),
+        raw("Order of ##name##"),
+        raw("In a template write `%s` for a text, and {{ name }} for a name."),
+    ],
     "value-missing": [
+        raw("Dear ,\r\nthank you"),
+        html("<p>Hallo <b></b>,</p>"),
+        raw("Your order <no value> is on its way"),
         raw("Dear None,"),
         raw("Hello undefined!"),
         raw("Total: nan"),
@@ -241,7 +276,11 @@ BAD: dict[str, list[bytes]] = {
     "subject-shouts": [raw(Subject="BUY THIS NOW")],
     "subject-marks": [raw(Subject="Now!!")],
     "reply-to-nothing": [raw(Subject="Re: your order")],
-    "image-only": [raw('<img alt="" src="https://example.com/a.png">', Content_Type="text/html")],
+    "image-only": [
+        raw('<img alt="" src="https://example.com/a.png">', Content_Type="text/html"),
+        raw('<img alt="" src="https://example.com/a.png">Buy now', Content_Type="text/html"),
+        raw('<img alt="" src="cid:a" width=80 height=40>', Content_Type="text/html"),
+    ],
     "html-runs": [
         html("<script>x()</script>"),
         html('<p onclick="x()">y</p>'),
@@ -277,6 +316,24 @@ GOOD: dict[str, bytes] = {
         From="=?utf-8?q?J=C3=B6rg?= <ann@example.com>",
     ),
     "percent": raw("It is 50% off, 100 %, 20%d and 3%s, a {0} and {x: 1}, a $5 note."),
+    "marks": raw(
+        "See [[Main Page]], ## Heading ##, C##, 5%off%, %PATH%, %USERNAME% and [[0, 1], [2, 3]]."
+    ),
+    "greeting": raw("Bonjour , Bonjour !\r\nHello, dear , friends. Hi {x: 1}"),
+    "quoted-printable": raw(
+        "a=3D=\r\nb=20=  \r\nGr=c3=bc=C3=9Fe=", Content_Transfer_Encoding="quoted-printable"
+    ),
+    "base64": raw("SGVs\r\nbG8=", Content_Transfer_Encoding="base64"),
+    "large": raw(
+        (b"=3D" * 24 + b"=\r\n") * 1_400 + b"x", Content_Transfer_Encoding="quoted-printable"
+    ),
+    "gb2312": raw(
+        "中文镕".encode("gb18030"),
+        Content_Type="text/plain; charset=gb2312",
+        Content_Transfer_Encoding="8bit",
+    ),
+    "weekday": raw(Date="Wed, 04 Mar 2026 00:30:00 +0100"),
+    "no weekday": raw(Date="4 Mar 2026 06:06:07 +0100"),
     "none": raw(
         "None of us came. Allergies: None\r\nnull and void, undefined behaviour; my nan is well."
     ),
@@ -323,6 +380,29 @@ def test_each_rule_finds_what_it_is_for(rule, mail):
 def test_good_mail_is_left_alone(name):
     """What looks like a fault and is none is not reported."""
     assert captured(GOOD[name]).check().to_dict("records") == []
+
+
+@pytest.mark.parametrize(
+    ("html", "files"),
+    [
+        ('<p>Thanks!</p><p>Best, Ann</p><img alt="x" src="cid:a@b">', [(PNG, "a@b", "a.png")]),
+        ('Thanks!<img alt="x" width="120" height="40px" src="https://example.com/a.png">', []),
+    ],
+)
+def test_a_logo_under_a_short_mail_is_no_mail_of_pictures(html, files):
+    """People write a word or two, and their programs add a signature with a logo."""
+    message = EmailMessage()
+    message.set_content(html, subtype="html")
+    for content, cid, name in files:
+        message.add_related(content, "image", "png", cid=f"<{cid}>", filename=name)
+    assert "image-only" not in found(message.as_bytes(policy=SMTP))
+
+
+def test_a_plain_text_about_templates_is_no_error():
+    """Who writes about marks in prose gets warnings; a greeting of a program is an error."""
+    about = raw("Use `%s` in C and {{ name }} in Jinja, both say so in ${PLACE}.")
+    assert found(about) == {"template-mark-text"}
+    assert found(raw("Dear {{ name }},\r\nwelcome")) == {"template-mark"}
 
 
 def test_every_rule_has_a_case():

@@ -8,6 +8,7 @@ import mailbox
 import os
 import zipfile
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
@@ -108,6 +109,28 @@ class TestNames:
         message = captured(b"Content-Disposition: attachment; filename=a\n\nx")
         with pytest.raises(lab.InputError, match=r"^folder: .* cannot be written"):
             message.save_attachments(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("x\u202ecod.exe", "xcod.exe"),
+        ("a\u200bb.txt", "ab.txt"),
+        ("tab\there.txt", "tab here.txt"),
+        ("\u202e", "attachment.bin"),
+    ],
+)
+def test_marks_that_turn_text_around_are_left_out_of_a_file_name(tmp_path, name, file):
+    """They are shown as they would be written, and no part of the name of a file."""
+    written = quote(name)
+    raw = lines(
+        "Content-Type: application/octet-stream",
+        *(f"Content-Disposition: attachment; filename*=utf-8''{written}", "", "x"),
+    )
+    message = captured(raw)
+    assert "\u202e" not in message.attachments[0].name
+    assert [path.name for path in message.save_attachments(tmp_path / "all")] == [file]
+    assert message.attachments[0].save(tmp_path / "one").name == file
 
 
 RAWS = [

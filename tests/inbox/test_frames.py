@@ -120,6 +120,11 @@ class TestRows:
         ]
         assert set(frame["received_at"]) == {pd.Timestamp(WHEN)}
 
+    def test_what_has_no_domain_has_none(self, inbox, archive):
+        """The local name of postmaster, and what is no address, are no domains."""
+        archive.add([stored(lines("To: bad", "Cc: b@", ""), rcpt_to=("postmaster",))])
+        assert inbox.recipients()["domain"].tolist()[3:] == ["", "", ""]
+
     def test_headers(self, inbox):
         """A row for each, decoded and as written."""
         frame = inbox.headers()

@@ -74,8 +74,23 @@ class TestRoles:
         """In a digest a part without a type is a message, and each is a file."""
         inner = lines("Subject: one", "", "first")
         message = captured(mixed(lines("", inner), lines("", inner), kind="digest"))
-        assert names(message) == [("", "message/rfc822")] * 2
+        assert names(message) == [("one.eml", "message/rfc822")] * 2
         assert message.text == ""
+
+    @pytest.mark.parametrize(
+        ("subject", "name"),
+        [
+            ("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=", "Grüße.eml"),
+            ("Subject: and/or \\ not", "and_or _ not.eml"),
+            ("Subject:", ""),
+            ("X: y", ""),
+        ],
+    )
+    def test_an_attached_message_is_called_after_its_subject(self, subject, name):
+        """Where it has no name of its own; a slash in it leads nowhere."""
+        for head in ("Content-Type: message/rfc822", "Content-Type: MESSAGE/RFC822; name="):
+            message = captured(mixed(lines(head, "", subject, "", "x")))
+            assert names(message) == [(name, "message/rfc822")]
 
     def test_a_forwarded_message_in_base64_is_decoded(self):
         """Some programs encode the message they forward; it comes out as it was."""

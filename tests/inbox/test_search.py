@@ -219,6 +219,64 @@ class TestIndex:
         assert inbox.search("report").numbers() == [1]
 
 
+class TestPhrases:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            ["", "our quarterly", "report of", "today"],
+            ["Content-Type: text/plain; format=flowed", "", "our quarterly ", "report"],
+            ["Content-Type: text/html", "", "<p>our quarterly", "  report</p>"],
+            ["Content-Type: text/html", "", "<p>our <b>quarterly</b>", "<i>report</i></p>"],
+        ],
+    )
+    def test_a_phrase_goes_on_over_the_end_of_a_line(self, inbox, archive, body):
+        """Where a program broke a line says nothing; where a paragraph ends a phrase does."""
+        archive.add([stored(lines("Subject: x", *body))])
+        archive.add([stored(lines("Subject: x", "", "quarterly", "", "report"))])
+        archive.add([stored(lines("Content-Type: text/html", "", "<p>quarterly<p>report"))])
+        assert inbox.search('"quarterly report"').numbers() == [1]
+        assert inbox.search('body:"our quarterly report"').numbers() == [1]
+
+    def test_messages_in_a_message_are_found(self, inbox, archive):
+        """Subject, words and files of an attached message, and of one attached to that."""
+
+        def around(subject: str, inner: bytes) -> bytes:
+            return lines(
+                *(f"Subject: {subject}", "Content-Type: multipart/mixed; boundary=" + subject, ""),
+                *("--" + subject, "", "see below", "--" + subject, "Content-Type: message/rfc822"),
+                *("", inner, "--" + subject),
+                *("Content-Disposition: attachment; filename=" + subject + ".pdf", "", "x"),
+                "--" + subject + "--",
+            )
+
+        innermost = lines("Subject: holiday", "", "The beach is", "empty")
+        archive.add([stored(around("outer", around("inner", innermost)))])
+        assert inbox.attachments()["name"].tolist() == ["inner.eml", "outer.pdf"]
+        for query in (
+            "subject:outer",
+            "holiday",
+            '"beach is empty"',
+            "file:inner.pdf",
+            "body:inner",
+        ):
+            assert inbox.search(query).numbers() == [1], query
+        assert inbox.search("subject:holiday").numbers() == []
+
+    def test_many_messages_in_a_message_are_bounded(self, inbox, archive):
+        """Twenty attached messages are looked through, however many there are."""
+        inner = [
+            text
+            for n in range(30)
+            for text in ("--b", "Content-Type: message/rfc822", "", f"Subject: s{n}s", "", f"w{n}w")
+        ]
+        archive.add(
+            [stored(lines("Content-Type: multipart/mixed; boundary=b", "", *inner, "--b--"))]
+        )
+        assert inbox.search("w19w").numbers() == [1]
+        assert inbox.search("w20w").numbers() == []
+        assert inbox.search("file:s29s.eml").numbers() == [1]
+
+
 class TestTags:
     def test_tags_are_given_by_query_or_by_numbers(self, inbox, archive):
         """A query or numbers, as a table has them; and they are taken away the same way."""

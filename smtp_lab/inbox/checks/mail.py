@@ -13,6 +13,7 @@ from smtp_lab.inbox.checks.css import marks_of
 from smtp_lab.inbox.mime import HEADER_BYTES, decode_words, unfold
 from smtp_lab.inbox.page import Page, Tag, read_page
 from smtp_lab.inbox.parts import Part
+from smtp_lab.inbox.plain import urls_in
 
 if TYPE_CHECKING:
     from smtp_lab.inbox.captured import Captured
@@ -24,9 +25,7 @@ ADDRESS_HEADERS = ("From", "Sender", "Reply-To", "To", "Cc", "Bcc")
 
 _ADDRESSES = 1_000
 _GROUP = re.compile(r"[^:;,<>@\"]{0,200}:\s*;")
-_URL = re.compile(r"https?://[^\s<>\"'\]\[{}|\\^`]{1,2000}", re.IGNORECASE)
 _CID = re.compile(r"""["'(=\s]cid:([^"')\s>]{1,998})""", re.IGNORECASE)
-_END_OF_URL = ".,;:!?)*'"
 
 
 class Link(NamedTuple):
@@ -175,8 +174,7 @@ class Mail:
     def urls_in_text(self) -> Iterator[str]:
         """Each web address in the text body, once."""
         seen: set[str] = set()
-        for found in _URL.finditer(self.message.text[:1_000_000]):
-            url = found[0].rstrip(_END_OF_URL)
-            if url not in seen:
+        for url in urls_in(self.message.text[:1_000_000]):
+            if url[:4].lower() == "http" and url not in seen:
                 seen.add(url)
                 yield url

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from email.utils import parsedate_tz
 
 from smtp_lab.inbox.checks.mail import Mail
 from smtp_lab.inbox.checks.rule import Hit, rule
@@ -18,6 +19,8 @@ _ONCE = (  # noqa: SIM905  # a list of words reads best like this
 ).split()
 _ID = re.compile(r"<[^<>@\s]{1,900}@[^<>@\s]{1,900}>")
 _NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEKDAY = re.compile(rf"\s*({'|'.join(_DAYS)})[a-z]{{0,6}},", re.IGNORECASE)
 _DAY = timedelta(days=1)
 
 
@@ -35,6 +38,25 @@ def date_invalid(mail: Mail) -> Iterator[Hit]:
         if read_date(value) is None:
             why = f"{decode_words(value)[:60]!r} is no date"
             yield Hit("Date", why, "write it as Tue, 03 Mar 2026 10:00:00 +0100")
+
+
+@rule("date-weekday", "error", "The Date names another day of the week", "RFC 5322 section 3.3")
+def date_weekday(mail: Mail) -> Iterator[Hit]:
+    """It must be the day the date falls on; filters take a wrong one for forged."""
+    for value in mail.written("Date"):
+        said = _WEEKDAY.match(value)
+        weekday = _weekday(value)
+        if said and weekday and said[1].title() != weekday:
+            why = f"it says {said[1]}, and the day is a {weekday}"
+            yield Hit("Date", why, "let a library write it")
+
+
+def _weekday(value: str) -> str:
+    parts = parsedate_tz(value) if len(value) < 200 else None
+    try:
+        return _DAYS[date(*parts[:3]).weekday()] if parts else ""
+    except ValueError:
+        return ""  # date-invalid tells
 
 
 @rule("date-off", "warning", "The Date is far from when it came", "RFC 5322 section 3.6.1")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from smtp_lab.inbox.checks.mail import Mail
 from smtp_lab.inbox.checks.rule import Hit, rule
+from smtp_lab.inbox.page import Tag
 
 _LETTERS = 8
 _FEW_WORDS = 5
+_LOGO = 50_000  # octets of the logo of a signature, at most
+_SMALL = 200  # pixels of each of its sides
+_SIDES = ("width", "height")
 _REPLY = re.compile(r"(?:re|aw|fwd?|wg)\s*:", re.IGNORECASE)
 _GMAIL_BLOCKS = set(
     "ade adp apk appx appxbundle bat cab chm cmd com cpl diagcab diagcfg diagpkg dll dmg "  # noqa: SIM905
@@ -50,9 +55,24 @@ def reply_to_nothing(mail: Mail) -> Iterator[Hit]:
 )
 def image_only(mail: Mail) -> Iterator[Hit]:
     """While pictures are blocked the mail is empty."""
-    if mail.page.all("img") and len(mail.page.text.split()) < _FEW_WORDS:
-        words = len(mail.page.text.split())
+    pictures, words = mail.page.all("img"), len(mail.page.text.split())
+    if not pictures or words >= _FEW_WORDS:
+        return
+    if not words or not all(_is_small(mail, picture) for picture in pictures):
         yield Hit("HTML", f"there are pictures and {words} words", "write the message as text")
+
+
+def _is_small(mail: Mail, picture: Tag) -> bool:
+    """Whether it may be the logo of a signature: a short mail between people has one."""
+    source = picture.attributes.get("src", "").strip()
+    if source[:4].lower() == "cid:":
+        called = {source[4:], unquote(source[4:])}
+        if any(
+            f.content_id in called and len(f.content) <= _LOGO for f in mail.message.attachments
+        ):
+            return True
+    sides = [re.match(r" *([0-9]{1,5})(?:px)? *$", picture.attributes.get(s, "")) for s in _SIDES]
+    return all(side is not None and int(side[1]) <= _SMALL for side in sides)
 
 
 @rule("html-runs", "warning", "The HTML holds what no client lets through", "caniemail.com")

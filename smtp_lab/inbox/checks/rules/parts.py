@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 
+from smtp_lab.inbox.charsets import decodes, known
 from smtp_lab.inbox.checks.mail import Mail
 from smtp_lab.inbox.checks.rule import Hit, rule
-from smtp_lab.inbox.mime import decodes
-from smtp_lab.inbox.parts import Part
+from smtp_lab.inbox.parts import BEGINNING, Part
 
 _ENCODINGS = {"7bit", "8bit", "binary", "quoted-printable", "base64"}
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\s]")
+_NO_QUOTED = re.compile(r"=(?![0-9A-Fa-f]{2}|[ \t]*+(?:\r|\n|\Z))[^\r\n]{0,2}")
 _ASCII = {"", "us-ascii", "ascii"}
 _NO_TYPE = ("text/plain", "message/rfc822", "application/octet-stream")
 
@@ -63,8 +63,31 @@ def encoding_unknown(mail: Mail) -> Iterator[Hit]:
 def base64_broken(mail: Mail) -> Iterator[Hit]:
     """Readers pass over it, or show nothing."""
     for where, part in mail.leaves:
-        if _encoding(part) == "base64" and (found := _NO_BASE64.search(part.written)):
-            why = f"{found[0]!r} is no letter of base64"
+        if _encoding(part) != "base64":
+            continue
+        fix = "let a library encode it, and change nothing behind it"
+        if found := _NO_BASE64.search(part.written):
+            yield Hit(where, f"{found[0]!r} is no letter of base64", fix)
+        elif len(part.written) < BEGINNING and len("".join(part.written.split())) % 4:
+            yield Hit(where, "its length is no multiple of four: something is missing", fix)
+
+
+@rule(
+    "quoted-printable-broken",
+    "error",
+    "A part holds what is no quoted-printable",
+    "RFC 2045 section 6.7",
+)
+def quoted_printable_broken(mail: Mail) -> Iterator[Hit]:
+    """Readers show the ``=`` and what follows it, or leave both out."""
+    for where, part in mail.leaves:
+        if _encoding(part) != "quoted-printable":
+            continue
+        written = part.written
+        if len(written) == BEGINNING:
+            written = written[:-3]  # where it is cut is no fault
+        if found := _NO_QUOTED.search(written):
+            why = f"{found[0]!r} stands for no octet"
             yield Hit(where, why, "let a library encode it, and change nothing behind it")
 
 
@@ -83,11 +106,7 @@ def charset_unknown(mail: Mail) -> Iterator[Hit]:
         name = part.charset
         if not part.kind.startswith("text/") or not name:
             continue
-        try:
-            known = len(name) <= 60 and bool(codecs.lookup(name)._is_text_encoding)  # noqa: SLF001
-        except (LookupError, ValueError):
-            known = False
-        if not known:
+        if not known(name):
             yield Hit(where, f"charset {name[:40]!r} is not known", "use utf-8")
 
 
