@@ -20,6 +20,8 @@ _FROM = re.compile(
     rf"(?:(?:{_MONTHS}) +[0-9]|[0-9]{{1,2}} +(?:{_MONTHS}) ).*)"
 )
 _LONGEST = 64 * 2**10  # octets of a line that stands before a message
+_CHUNK = 2**20
+_BLANK = (b"\n", b"\r\n")
 _HEAD = 64 * 2**10  # octets that are searched for a date
 # What mail programs of Europe and Japan wrote; RFC 5322 knows those of America.
 _HOURS = {
@@ -73,19 +75,47 @@ def entries(path: Path, check: Callable[[int], None]) -> Iterator[Entry]:
         check: Is told how many octets a message has so far; may raise.
     """
     with path.open("rb") as file:
-        before, blank = _first(file), False
+        before = _first(file)
         dated = _said(before)[1] is not None
-        # Not a list of lines: a mail of a million lines would take a hundred times its size.
-        held = bytearray()
-        for line in file:
-            if blank and line.startswith(b"From ") and (not dated or _said(line)[1] is not None):
-                yield _entry(before, held, blank=blank)
-                held, before, blank = bytearray(), line, False
-                continue
-            held += line
+        # Not line by line: a mail of a million lines would take a hundred times its size, and long.
+        held, at, more = bytearray(), 0, True
+        while more:
+            chunk = file.read(_CHUNK)
+            held += chunk
+            more = bool(chunk)
+            while (cut := _cut(held, at, dated=dated, whole=not more)).line:
+                yield _entry(before, held[: cut.at])
+                del held[: cut.at + len(cut.line)]
+                before, at = cut.line, 0
+            at = cut.at
             check(len(held))
-            blank = line in (b"\n", b"\r\n")
-        yield _entry(before, held, blank=blank)
+        yield _entry(before, held)
+
+
+class _Cut(NamedTuple):
+    """Where the next message begins, with the line before it; without, where to go on looking."""
+
+    at: int
+    line: bytes = b""
+
+
+def _cut(held: bytearray, at: int, *, dated: bool, whole: bool) -> _Cut:
+    """Look from *at* on for the line that begins a message; *whole*: nothing follows *held*."""
+    while (found := held.find(b"\nFrom ", at)) >= 0:
+        end = held.find(b"\n", found + 1) + 1
+        if not end and not whole and len(held) - found < _LONGEST:
+            return _Cut(found)
+        line = bytes(held[found + 1 : end or len(held)])
+        if _ends_blank(held, found + 1) and (not dated or _said(line)[1] is not None):
+            return _Cut(found + 1, line)
+        at = found + 1
+    return _Cut(max(at, len(held) - len(b"\nFrom")))
+
+
+def _ends_blank(held: bytearray, end: int) -> bool:
+    """Whether a blank line ends at *end*."""
+    line = bytes(held[max(end - 3, 0) : end])
+    return line.endswith((b"\n\n", b"\n\r\n")) or (end == len(line) and line in _BLANK)
 
 
 def _first(file: BinaryIO) -> bytes:
@@ -95,9 +125,9 @@ def _first(file: BinaryIO) -> bytes:
     return line
 
 
-def _entry(before: bytes, held: bytearray, *, blank: bool) -> Entry:
+def _entry(before: bytes, held: bytearray) -> Entry:
     # The blank line at the end belongs to the From line behind.
-    if blank:
+    if _ends_blank(held, len(held)):
         del held[-2 if held.endswith(b"\r\n") else -1 :]
     raw = bytes(held)
     del held[:]

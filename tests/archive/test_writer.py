@@ -378,7 +378,7 @@ class TestWhoWrites:
 
         asyncio.run(work())
         log = Path(f"{archive.url.database}-wal")
-        assert log.stat().st_size < 3 * 2**24
+        assert log.stat().st_size < 5 * 2**24  # of more than 6 that were written
 
     def test_the_log_is_moved_while_the_loop_goes_on(self, archive, writer, monkeypatch):
         """The thread begins to move the log, and meanwhile the loop still writes."""

@@ -346,7 +346,7 @@ class TestNumbers:
         number = inbox.to_frame()["id"].iloc[0]
         assert isinstance(number, np.integer)
         assert inbox.get(number).subject == inbox[number - 1].subject == "one"
-        with pytest.raises(TypeError):
+        with pytest.raises(lab.InputError, match="no whole number"):
             inbox.get("1")
         archive.close()
 

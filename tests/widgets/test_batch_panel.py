@@ -37,7 +37,7 @@ def test_start_stop_and_resume():
 
     def wait(event):
         if event.verb == "." and event.connection == 1 and event.count == 2:
-            go.wait(5)
+            go.wait(60)
 
     with Post(wait) as post:
         account = profile(post.port, security="none", login=False)
