@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from email.message import EmailMessage
@@ -18,6 +18,7 @@ from smtp_lab.compose.figures import check_fits, figure_file
 from smtp_lab.compose.flat import flat, is_frame
 from smtp_lab.compose.trouble import reason_of
 from smtp_lab.errors import InputError
+from smtp_lab.formulas import guarded_for_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,6 @@ _TYPES = {
     ".txt": "text/plain",
     ".xlsx": _XLSX,
 }
-# What a spreadsheet takes for a formula when it opens a CSV file (OWASP, CSV injection).
-_FORMULA = re.compile(r"^\s*[=+\-@\t\r]|^[＝＋－＠]")  # noqa: RUF001  # full-width signs count, too
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SHEET_ROWS, _SHEET_COLUMNS, _SHEET_CELL = 1_048_576, 16_384, 32_767  # Excel's own limits
 
@@ -144,8 +143,8 @@ def _csv(frame: pd.DataFrame, sign: str) -> bytes:
 
 
 def _no_formula(value: Any) -> Any:
-    """A text that would be run as a formula, with an apostrophe before it; else as it is."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    """A text with an apostrophe before what would be run as a formula; else as it is."""
+    return guarded_for_csv(str(value)) if isinstance(value, Collection) else value
 
 
 def _xlsx(field: str, frame: pd.DataFrame) -> bytes:

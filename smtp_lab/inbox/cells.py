@@ -5,19 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from smtp_lab.formulas import guarded, guarded_for_csv
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 __all__ = ("as_arrow", "for_sheets", "plain")
 
-# A spreadsheet takes what begins so for a formula (OWASP, "CSV Injection"), wide forms too.
-_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-_FORMULA = re.compile(f"^[\\s\u200b\ufeff]*[{_SIGNS}\t\r]")
-# Where a program that parts cells by something else than commas would begin one; the quotes
-# around a text do not keep it from that, as they stand at the beginning of no cell there.
-# A whole run at once, with a sign or without: looked for from each place of it, it takes too long.
-_INSIDE = re.compile(f'([;\t\r\n][\\s;"\u200b\ufeff]*)([{_SIGNS}]?)')
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CELL = 32_000  # characters; Excel takes 32,767
 
@@ -37,12 +32,12 @@ def for_sheets(table: pd.DataFrame, *, excel: bool = False) -> pd.DataFrame:
     """
 
     def safe(cell: Any) -> Any:
-        text = "; ".join(_guarded(str(one)) for one in cell) if isinstance(cell, list) else cell
+        text = "; ".join(guarded(str(one)) for one in cell) if isinstance(cell, list) else cell
         if not isinstance(text, str):
             return text
         text = _cleaned(text)
         text = f"{text[:_CELL]}…" if excel and len(text) > _CELL else text
-        return _guarded(text if excel else _INSIDE.sub(_parted, text))
+        return guarded(text) if excel else guarded_for_csv(text)
 
     made = _changed(table, safe)
     if excel:
@@ -61,14 +56,6 @@ def as_arrow(table: pd.DataFrame) -> pa.Schema:
         if table[name].dtype == "object":
             schema = schema.set(at, pa.field(name, pa.list_(pa.string())))
     return schema
-
-
-def _parted(found: re.Match[str]) -> str:
-    return f"{found[1]}'{found[2]}" if found[2] else found[1]
-
-
-def _guarded(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _changed(table: pd.DataFrame, change: Any) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import re
 from decimal import Decimal
 from email import message_from_bytes, policy
 
@@ -176,6 +177,15 @@ class TestFormulas:
         assert head[0].startswith("'")
         assert row[0].startswith("'")
         assert str(row[1]) == "-1"
+
+    @pytest.mark.parametrize("sign", [";", "\t", "\n", '; "'])
+    @pytest.mark.parametrize("made", [str, lambda text: [text]])
+    def test_csv_parted_otherwise(self, made, sign):
+        """A formula does not begin in the middle of a cell, where others part cells otherwise."""
+        _, data = attached("a.csv", pd.DataFrame({"n": [1], "x": [made(f"ann{sign}=1+1;2")]}))
+        assert b"=1+1;2" in data
+        cells = re.split(r"[;,\t\r\n]", data.decode())
+        assert not [cell for cell in cells if cell.strip(' "').startswith("=")]
 
     @pytest.mark.parametrize("text", FORMULAS)
     def test_xlsx(self, text):
