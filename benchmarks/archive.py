@@ -111,7 +111,7 @@ class AlchemyPen:
         self._connection = engine.connect()
         self._known = Known()
 
-    def write(self, messages: Any, sessions: Any) -> list[int]:
+    def write(self, messages: Any, sessions: Any, *, wait: bool = True) -> list[int]:  # noqa: ARG002
         """Store all of them in one transaction."""
         c, tables = schema.counters, (schema.sessions, schema.messages, schema.raws)
         do = self._connection.execute

@@ -43,17 +43,6 @@ class Job(NamedTuple):
     loop: asyncio.AbstractEventLoop | None
     size: int
 
-    @classmethod
-    def of(
-        cls,
-        item: StoredMessage | StoredSession,
-        answer: Callable[[Outcome], None],
-        loop: asyncio.AbstractEventLoop | None,
-    ) -> Job:
-        """The job of storing *item*."""
-        size = len(item.raw) + 1000 if isinstance(item, StoredMessage) else 1000
-        return cls(item, answer, loop, size)
-
 
 def sorted_out(jobs: Iterable[Job]) -> tuple[list[StoredMessage], list[StoredSession]]:
     """The messages and the sessions among *jobs*, each in their order."""

@@ -45,7 +45,7 @@ _GROUP_BYTES = 32 * 2**20
 _WAITING_BYTES = 64 * 2**20
 _HERE_BYTES = 2**18  # more than this at once would keep an event loop from its other clients
 _LOG_BYTES = 16 * 2**20  # written in a loop before the thread moves SQLite's log into the file
-_TURNS = 2  # of an event loop in which a group may grow
+_MOVES = 2  # of it: the second has less to do, and leaves less for the group that all wait for
 _MORE = 0.001  # seconds a commit to the disk waits for messages that are about to be there
 _QUICK = 0.004  # seconds a group may take on the average to be written in an event loop
 _LATE = 0.012  # one that took longer counts as this much: one hiccup proves nothing
@@ -86,8 +86,9 @@ class Writer:
         self._bytes = 0
         self._closing = self._ended = False
         self._dropped = 0
-        lock = threading.Lock()
-        self._work, self._room = threading.Condition(lock), threading.Condition(lock)
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._room = threading.Condition(self._lock)
         self._patient: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._busy = False  # somebody writes
         self._turn: asyncio.AbstractEventLoop | None = None  # which will write next
@@ -140,10 +141,10 @@ class Writer:
         Returns:
             Whether it was taken.
         """
-        with self._work:
+        with self._lock:
             if self._full():
                 return False
-            self._add(Job.of(item, answer, loop))
+            self._add(item, answer, loop)
         return True
 
     def put(self, item: StoredMessage | StoredSession) -> Future[int]:
@@ -156,10 +157,10 @@ class Writer:
         future: Future[int] = Future()
         # Running from the start: a client that leaves cannot cancel what is being written.
         future.set_running_or_notify_cancel()
-        with self._work:
+        with self._lock:
             while self._full():
                 self._room.wait()
-            self._add(Job.of(item, partial(resolve, future), None))
+            self._add(item, partial(resolve, future), None)
         return future
 
     def note(self, session: StoredSession, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -172,15 +173,15 @@ class Writer:
             session: What to store.
             loop: The event loop that runs in this thread, or None.
         """
-        with self._work:
+        with self._lock:
             if len(self._jobs) < 10 * self._waiting and not self._ended:
-                self._add(Job.of(session, log_failure, loop))
+                self._add(session, log_failure, loop)
             else:
                 self._dropped += 1
 
     def close(self) -> None:
         """Write what waits and end the thread."""
-        with self._work:
+        with self._lock:
             self._closing = True
             self._work.notify()
         self._thread.join()
@@ -197,18 +198,24 @@ class Writer:
     def _full(self) -> bool:
         return len(self._jobs) >= self._waiting or self._bytes >= _WAITING_BYTES
 
-    def _add(self, job: Job) -> None:
+    def _add(
+        self,
+        item: StoredMessage | StoredSession,
+        answer: Callable[[Outcome], None],
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
         if self._ended:
             raise ArchiveError("The archive is written no more: its sink has stopped.")
-        self._jobs.append(job)
-        self._bytes += job.size
+        size = len(item.raw) + 1000 if isinstance(item, StoredMessage) else 1000
+        self._jobs.append(Job(item, answer, loop, size))
+        self._bytes += size
         # Whoever writes looks again, and so does a loop whose turn it is, unless it has ended.
         if not self._busy and (self._turn is None or self._turn.is_closed()):
-            self._choose(job.loop)
+            self._choose(loop)
 
     async def _when_room(self, loop: asyncio.AbstractEventLoop) -> None:
         room: asyncio.Future[None] = loop.create_future()
-        with self._work:
+        with self._lock:
             if not self._full():
                 return
             self._patient.append((loop, room))
@@ -253,7 +260,7 @@ class Writer:
 
     def _free(self, here: asyncio.AbstractEventLoop | None) -> None:
         """Let the next one write."""
-        with self._work:
+        with self._lock:
             self._busy = False
             if self._jobs or self._closing:
                 self._choose(here)
@@ -263,11 +270,11 @@ class Writer:
 
     # --- in an event loop ---------------------------------------------------------------------
 
-    def _here(self, loop: asyncio.AbstractEventLoop, turns: int = _TURNS) -> None:
+    def _here(self, loop: asyncio.AbstractEventLoop) -> None:
         """Write what waits, unless that takes too long."""
-        with self._work:
-            if not self._full() and (turns or self._worth_waiting()):
-                loop.call_soon(self._here, loop, max(turns - 1, 0))
+        with self._lock:
+            if not self._full() and self._worth_waiting():
+                loop.call_soon(self._here, loop)
                 return
             self._since = 0.0
             if self._turn is loop:
@@ -282,7 +289,7 @@ class Writer:
         try:
             numbers = self._archive.add(*sorted_out(jobs), wait=False)
         except Exception:  # noqa: BLE001  # the thread will meet it again, and deal with it
-            with self._work:
+            with self._lock:
                 self._jobs.extendleft(reversed(jobs))
                 self._bytes += sum(job.size for job in jobs)
                 self._stuck = True
@@ -318,7 +325,7 @@ class Writer:
 
     def _next(self) -> list[Job]:
         """What the thread writes next; empty when all is done."""
-        with self._work:
+        with self._lock:
             while self._busy or (not self._closing and (self._turn or not self._jobs)):
                 if self._logged >= _LOG_BYTES and not self._moved:
                     self._move()
@@ -337,7 +344,8 @@ class Writer:
         """Move SQLite's log while event loops go on writing to it."""
         self._work.release()
         try:
-            self._archive.move_log()
+            for _ in range(_MOVES):
+                self._archive.move_log()
         except ArchiveError as error:
             _log.error("the log could not be moved: %s", error)  # the sentence says it all
         finally:
@@ -375,7 +383,7 @@ class Writer:
         self._untidy += octets
         self._logged += octets if here else 0
         if self._logged >= _LOG_BYTES and not self._moved:
-            with self._work:
+            with self._lock:
                 self._work.notify()
         if numbers:
             self._newest = numbers[-1]

@@ -106,11 +106,9 @@ class Bounded(LoginEsmtp):
             return 0.0
         return self.loop.time() - self._heard if self._commands else math.inf
 
-    def writing(self, lately: float) -> bool:
-        """Whether a message has begun to come, and more of it came in the last *lately* seconds."""
-        envelope = self.envelope
-        begun = self._task is None and envelope is not None and envelope.mail_from is not None
-        return begun and self.loop.time() - self._heard < lately
+    def heard(self, lately: float) -> bool:
+        """Whether something came in the last *lately* seconds."""
+        return self.loop.time() - self._heard < lately
 
     def make_room(self) -> None:
         """Leave at once: somebody else needs the place."""
@@ -123,9 +121,10 @@ class Bounded(LoginEsmtp):
 
     def hold(self, octets: int) -> bool:
         """Count *octets* of a message that is here; say whether all clients' are within bounds."""
-        within = self.guests.hold(octets - self._held)
+        guests = self.guests
+        guests.held += octets - self._held
         self._held = octets
-        return within
+        return guests.held <= guests.most
 
     def oversize(self) -> str:
         """The reply to a message that was dropped on its way."""
@@ -133,6 +132,15 @@ class Bounded(LoginEsmtp):
             self._crowded = False
             return "452 4.3.1 Error: too much mail at once, try again"
         return "552 5.3.4 Error: message larger than the sink takes"
+
+    def begin_mail(self, address: str, options: list[str]) -> str:
+        """Count the client among those who write a message."""
+        self.guests.writers.add(self)
+        return super().begin_mail(address, options)
+
+    def _set_post_data_state(self) -> None:
+        self.guests.writers.discard(self)
+        super()._set_post_data_state()
 
     # --- time -------------------------------------------------------------------------------
 

@@ -10,17 +10,12 @@ from aiosmtpd.smtp import MISSING, SMTP, syntax
 
 from smtp_lab.sink.body import Chunks, Dotted
 from smtp_lab.sink.commands import Commands, Refused, syntax_of
+from smtp_lab.sink.glance import ADDRESS
 
 __all__ = ("Esmtp",)
 
-# Addresses as nearly everyone writes them; all others go to aiosmtpd's parser, which is slow.
-_ADDRESS = (
-    r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)>"
-)
-_PLAIN = re.compile(rf"\s*{_ADDRESS}(?:[ \t]+([^<>]*))?\Z")
-_MAIL = re.compile(rf"FROM:{_ADDRESS}\Z", re.IGNORECASE)
-_RCPT = re.compile(rf"TO:{_ADDRESS}\Z", re.IGNORECASE)
+# All other addresses go to aiosmtpd's parser, which is slow.
+_PLAIN = re.compile(rf"\s*{ADDRESS}(?:[ \t]+([^<>]*))?\Z")
 # C0 and C1 controls, and the characters that turn the direction of text around.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # esmtp-value of RFC 5321 section 4.1.2, and beyond ASCII as RFC 6531 section 3.3 allows.
@@ -54,7 +49,7 @@ class Esmtp(Commands):
         self._last_chunk = False
 
     def _set_post_data_state(self) -> None:
-        super()._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's
+        self.envelope = self._create_envelope()
         self._chunks = None
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
@@ -70,26 +65,33 @@ class Esmtp(Commands):
     async def smtp_MAIL(self, arg: str | None) -> None:
         """Begin a message."""
         try:
-            address, options = self.read_mail(arg)
+            self.check_mail()
+            address, given = self._address("FROM:", "MAIL FROM", arg)
+            options = self.mail_options(given)
         except Refused as refused:
             await self.push(refused.reply)
             return
         status = await self._call_handler_hook("MAIL", address, options)
         await self.push(self.begin_mail(address, options) if status is MISSING else status)
 
-    def read_mail(self, arg: str | None) -> tuple[str, list[str]]:
-        """The sender and the parameters in what follows MAIL.
+    def check_mail(self) -> None:
+        """Refuse MAIL while it is not the time for it.
 
         Raises:
-            Refused: It is not the time for it, or not written as it should be.
+            Refused: It is not.
         """
         self.check_order()
         assert self.envelope is not None  # noqa: S101  # there since the greeting
-        plain = _MAIL.match(arg or "")
-        address, given = (plain[1], "") if plain else self._address("FROM:", "MAIL FROM", arg)
         if self.envelope.mail_from:
             raise Refused("503 Error: nested MAIL command")
-        return address, self._parameters(given, self._check_mail, "MAIL FROM") if given else []
+
+    def mail_options(self, given: str) -> list[str]:
+        """The parameters of MAIL in *given*, keywords in capitals.
+
+        Raises:
+            Refused: One of them cannot be.
+        """
+        return self._parameters(given, self._check_mail, "MAIL FROM") if given else []
 
     def begin_mail(self, address: str, options: list[str]) -> str:
         """Put the sender into the envelope; give the reply."""
@@ -104,28 +106,35 @@ class Esmtp(Commands):
     async def smtp_RCPT(self, arg: str | None) -> None:
         """Add a recipient."""
         try:
-            address, options = self.read_rcpt(arg)
+            self.check_rcpt()
+            address, given = self._address("TO:", "RCPT TO", arg)
+            options = self.rcpt_options(given)
         except Refused as refused:
             await self.push(refused.reply)
             return
         status = await self._call_handler_hook("RCPT", address, options)
         await self.push(self.add_recipient(address, options) if status is MISSING else status)
 
-    def read_rcpt(self, arg: str | None) -> tuple[str, list[str]]:
-        """The recipient and the parameters in what follows RCPT.
+    def check_rcpt(self) -> None:
+        """Refuse RCPT while it is not the time for it.
 
         Raises:
-            Refused: It is not the time for it, or not written as it should be.
+            Refused: It is not, or there are enough of them.
         """
         self.check_order()
         assert self.envelope is not None  # noqa: S101  # there since the greeting
         if not self.envelope.mail_from:
             raise Refused("503 Error: need MAIL command")
-        plain = _RCPT.match(arg or "")
-        address, given = (plain[1], "") if plain else self._address("TO:", "RCPT TO", arg)
         if len(self.envelope.rcpt_tos) >= self.most_recipients:
             raise Refused("452 4.5.3 Error: too many recipients")
-        return address, self._parameters(given, _check_rcpt, "RCPT TO") if given else []
+
+    def rcpt_options(self, given: str) -> list[str]:
+        """The parameters of RCPT in *given*, keywords in capitals.
+
+        Raises:
+            Refused: One of them cannot be.
+        """
+        return self._parameters(given, _check_rcpt, "RCPT TO") if given else []
 
     def add_recipient(self, address: str, options: list[str]) -> str:
         """Put *address* into the envelope; give the reply."""

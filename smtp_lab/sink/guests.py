@@ -24,8 +24,8 @@ class Guest(Protocol):
     def make_room(self) -> None:
         """Leave at once: somebody else needs the place."""
 
-    def writing(self, lately: float) -> bool:
-        """Whether a message has begun to come, and more of it came in the last *lately* seconds."""
+    def heard(self, lately: float) -> bool:
+        """Whether something came in the last *lately* seconds."""
 
 
 class Guests:
@@ -39,16 +39,18 @@ class Guests:
 
     Attributes:
         held: Octets of messages that are on their way.
+        most: How many there may be.
+        writers: Those who have begun a message, and have not sent all of it.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._from: defaultdict[str, dict[Guest, None]] = defaultdict(dict)
         self._count = 0
-        self._most = max(
-            limits.unfinished, limits.message * 4 // 3
-        )  # a dot in three octets is stuffed
+        # A dot in three octets is stuffed.
+        self.most = max(limits.unfinished, limits.message * 4 // 3)
         self.held = 0
+        self.writers: set[Guest] = set()
 
     def enter(self, guest: Guest, host: str) -> bool:
         """Count *guest*, who comes from *host*, unless there is no room; `leave` ends it."""
@@ -63,6 +65,7 @@ class Guests:
 
     def leave(self, guest: Guest, host: str) -> None:
         """Count *guest* no longer; doing so twice does nothing."""
+        self.writers.discard(guest)
         peers = self._from.get(host, {})
         if guest in peers:
             del peers[guest]
@@ -70,16 +73,11 @@ class Guests:
             if not peers:
                 del self._from[host]
 
-    def hold(self, octets: int) -> bool:
-        """Count *octets* more (or fewer); say whether all is within the limit."""
-        self.held += octets
-        return self.held <= self._most
-
     def writing(self) -> bool:
         """Whether another message is about to be there."""
-        if self._count > _MANY:
+        if not self.writers or self._count > _MANY:
             return False
-        return any(guest.writing(_LATELY) for peers in self._from.values() for guest in peers)
+        return any(guest.heard(_LATELY) for guest in self.writers)
 
 
 def _make_room(guests: Iterable[Guest]) -> bool:

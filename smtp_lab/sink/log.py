@@ -66,13 +66,25 @@ class SessionLog:
         at = (_now() - self._begin) // 1000
         noted.append(f'["{direction}","{self.stage}","{text}",{at},{self._tls}]')
 
-    def affirmed(self, text: str) -> None:
-        """Note a reply that is known to be plain: printable, without quotes and backslashes."""
+    def exchange(self, verb: str, said: str, reply: str) -> None:
+        """Note a command and the reply; both are printable, without quotes and backslashes."""
+        self.stage = stage = _STAGES[verb]
+        noted = self._noted
+        if len(noted) > _MOST - 2:
+            self.note("C", said)
+            self.note("S", reply)
+            return
+        end = f"{(_now() - self._begin) // 1000},{self._tls}]"
+        noted.append(f'["C","{stage}","{said}",{end}')
+        noted.append(f'["S","{stage}","{reply}",{end}')
+
+    def plain(self, direction: Direction, text: str) -> None:
+        """Note one line that is printable, without quotes and backslashes."""
         if len(self._noted) >= _MOST:
-            self.note("S", text)
+            self.note(direction, text)
             return
         at = (_now() - self._begin) // 1000
-        self._noted.append(f'["S","{self.stage}","{text}",{at},{self._tls}]')
+        self._noted.append(f'["{direction}","{self.stage}","{text}",{at},{self._tls}]')
 
     def command(self, verb: str, arg: str | None) -> None:
         """Note a command; of a login the mechanism at the most, which may be the secret itself."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -27,25 +26,21 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, TLSSetupExce
 
 from smtp_lab.archive.records import StoredMessage, StoredSession, session_id
 from smtp_lab.errors import ArchiveError, ArchiveFullError
-from smtp_lab.sink import replies
 from smtp_lab.sink.body import Chunks, Dotted, header_exceeds
-from smtp_lab.sink.bounded import Bounded
-from smtp_lab.sink.commands import Refused, syntax_of
+from smtp_lab.sink.commands import syntax_of
 from smtp_lab.sink.credentials import Login, Undecided
 from smtp_lab.sink.door import Door
 from smtp_lab.sink.hooks import Hooks
 from smtp_lab.sink.leaving import speaks
 from smtp_lab.sink.lines import LONGEST
 from smtp_lab.sink.log import SessionLog, legible
+from smtp_lab.sink.spoken import Spoken
 from smtp_lab.sink.together import Together
-from smtp_lab.transcript import MASK
 
 __all__ = ("LabProtocol",)
 
 _log = logging.getLogger("smtp_lab.sink")
 
-# Browsers and proxies that were led here: their next lines may be anybody's commands.
-_HTTP = {"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE"}
 _PARAMETERS: dict[str, tuple[str, ...]]
 _PARAMETERS = {"SIZE": ("SIZE",), "8BITMIME": ("BODY",), "BINARYMIME": ("BINARYMIME",)}
 _PARAMETERS |= {"SMTPUTF8": ("SMTPUTF8",), "AUTH": ("AUTH",)}
@@ -65,7 +60,7 @@ class _Storing:
 _STORING = _Storing()
 
 
-class LabProtocol(Bounded):
+class LabProtocol(Spoken):
     """One connection to the sink."""
 
     def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
@@ -86,8 +81,6 @@ class LabProtocol(Bounded):
         self.beneath: asyncio.Transport | None = None  # what implicit TLS stands on
         self.record = StoredSession(session_id(), datetime.now(UTC), door.name, "")
         self.log = SessionLog(self.record.started_at)
-        self._verb = ""
-        self._after_auth = False
         self.bind(door.limits, door.guests)
 
     def _prepared(self, door: Door, loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
@@ -165,80 +158,6 @@ class LabProtocol(Bounded):
         vars(made).update(vars(self.record), transcript=self.log.held())
         return made
 
-    # --- commands and replies -----------------------------------------------------------------
-
-    def obey(self, command: str, arg: str | None, length: int) -> Coroutine[Any, Any, None] | None:
-        """Note the command, and carry it out where the limits allow."""
-        self._verb = command
-        self._commands += 1
-        if self._commands > self.limits.commands:
-            self.dismiss("421 4.7.0 Error: too many commands")
-            return None
-        quick = _QUICK.get(command)
-        if quick is not None and length <= self.command_size_limit:
-            self._after_auth = False
-            self._reset_timeout()
-            self.log.command(command, arg)
-            try:
-                self.affirm(quick(self, arg))
-            except Refused as refused:
-                self.reply(refused.reply)
-            return None
-        if command not in self._smtp_methods:
-            self._unknown(command)
-            return None
-        self._after_auth = command == "AUTH"
-        self.log.command(command, arg)
-        return super().obey(command, arg, length)
-
-    def affirm(self, text: str) -> None:
-        """Note and send one of our own good replies, which is complete; soon is soon enough."""
-        if not self.door.enhanced:
-            self.reply(text, soon=True)
-            return
-        self.log.affirmed(text)
-        self.write(text.encode() + b"\r\n", soon=True)
-
-    def _unknown(self, command: str) -> None:
-        # A client that goes on after a refused AUTH, or one whose AUTH was not understood, says its
-        # password here.
-        self._after_auth |= command.startswith("AUTH")
-        http = command in _HTTP or command.endswith(":")
-        hidden = self._after_auth or not (http or command.isalpha())
-        self.log.note("C", MASK if hidden else command)
-        if http:
-            self.dismiss("421 4.7.0 Error: this is no web server")
-        else:
-            self.reply("500 5.5.1 Error: command not recognized")
-
-    def garbled(self, reply: str) -> None:
-        """Answer a line in which no command can be found; it may be a password."""
-        self._verb = ""
-        self.log.note("C", MASK)
-        self.reply(reply)
-
-    async def push(self, status: Any) -> None:
-        """Send a reply, with everything that belongs to it."""
-        self.reply(status if isinstance(status, str) else status.decode("utf-8", "replace"))
-
-    def reply(self, text: str, *, soon: bool = False) -> None:
-        """Note the reply and send it; after too many errors the session ends with it."""
-        if text[5:6] != ".":
-            text = replies.with_code(text, self._verb)
-        if not self.door.enhanced:
-            text = replies.plain(text)
-        for line in text.split("\r\n") if "\n" in text else (text,):
-            self.log.note("S", line)
-        self.write(f"{text}\r\n".encode("utf-8", "replace"), soon=soon)
-        if text[0] > "3" and not self._leaving:
-            self.weigh(text)
-
-    async def answer(self) -> bytes:
-        """The client's answer to a challenge; none of it is shown."""
-        line = await super().answer()
-        self.log.note("C", MASK)
-        return line
-
     def _create_session(self) -> Session:
         return _Session(self.loop)
 
@@ -285,16 +204,12 @@ class LabProtocol(Bounded):
         self.envelope.rcpt_options.append(tuple(options))  # type: ignore[arg-type]  # one for each
         return "250 2.1.5 OK"
 
-    def begin_mail(self, address: str, options: list[str]) -> str:
-        """Put the sender into the envelope; give the reply."""
-        super().begin_mail(address, options)
-        return "250 2.1.0 OK"
-
     def take(self, body: Dotted | Chunks) -> None:
         """Give a whole message to the archive, without waiting where that can be done."""
         if isinstance(body, Chunks):
             super().take(body)
             return
+        self.guests.writers.discard(self)
         data = body.message()
         if data is None:
             self._finish_message(self.oversize())
@@ -315,6 +230,7 @@ class LabProtocol(Bounded):
 
     async def deliver(self, data: bytes) -> str:
         """Give a message that came in pieces to the archive; the reply says what became of it."""
+        self.guests.writers.discard(self)
         if header_exceeds(data, self.door.limits.header):
             return _HEADER
         message = self._message(data)
@@ -338,17 +254,21 @@ class LabProtocol(Bounded):
         self._task = None
         if self.transport is not None:
             self._finish_message(self._outcome(message, outcome))
-            self._pump()
+            if self._waiting or self._full or self._half:
+                self._pump()
 
     def _finish_message(self, reply: str) -> None:
         self.hold(0)
         self._set_post_data_state()
-        self.reply(reply, soon=True)
+        if reply[0] == "2":
+            self.affirm(reply)
+        else:
+            self.reply(reply, soon=True)
 
     def _message(self, data: bytes) -> StoredMessage:
         envelope, log = self.envelope, self.log
         assert envelope is not None  # noqa: S101  # there since the greeting
-        log.note("*", f"the message: {len(data):,} octets")
+        log.plain("*", f"the message: {len(data):,} octets")
         return StoredMessage(
             raw=data,
             mail_from="" if envelope.mail_from == "<>" else legible(envelope.mail_from or ""),
@@ -383,14 +303,6 @@ class LabProtocol(Bounded):
             return ""  # never sent: the connection is closed after this error
         _log.error("the sink stumbled in session %s", self.record.id, exc_info=error)
         return "451 4.3.0 Error: the sink stumbled over this command"
-
-
-# What most of what is said consists of, carried out without a coroutine.
-_QUICK: dict[str, Callable[[LabProtocol, str | None], str]] = {
-    "MAIL": lambda self, arg: self.begin_mail(*self.read_mail(arg)),
-    "RCPT": lambda self, arg: self.add_recipient(*self.read_rcpt(arg)),
-    "DATA": lambda self, arg: self.begin_data(arg),
-}
 
 
 class _Session(Session):

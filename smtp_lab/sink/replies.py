@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("plain", "with_code")
+__all__ = ("DONE", "plain", "with_code")
 
-_OK = {"MAIL": "250 2.1.0 OK", "RCPT": "250 2.1.5 OK"}
+DONE = {
+    "MAIL": "250 2.1.0 OK",
+    "RCPT": "250 2.1.5 OK",
+    "DATA": "354 End data with <CR><LF>.<CR><LF>",
+}
+"""The good replies to the commands that are said most."""
+
 # For replies that come from aiosmtpd without one.
 _CODES = {"250": "2.0.0", "252": "2.5.0", "221": "2.0.0", "500": "5.5.2", "501": "5.5.4"}
 _CODES |= {"502": "5.5.1", "503": "5.5.1", "504": "5.5.4", "552": "5.3.4", "553": "5.1.3"}
@@ -19,7 +25,7 @@ def with_code(reply: str, verb: str) -> str:
     if reply[5:6] == "." or verb in ("EHLO", "HELO"):
         return reply
     if reply == "250 OK":
-        return _OK.get(verb, "250 2.0.0 OK")
+        return DONE.get(verb, "250 2.0.0 OK")
     code = _CODES.get(reply[:3])
     return f"{reply[:3]} {code} {reply[4:]}" if code and reply[3:4] == " " else reply
 

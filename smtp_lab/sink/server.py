@@ -90,12 +90,12 @@ class Server:
         )
         _silence_aiosmtpd()
         guests = Guests(settings.limits)
-        self._writer = _Sorter(
+        writer = partial(_Sorter, rules=Rules(settings.rules)) if settings.rules else Writer
+        self._writer = writer(
             archive,
             retention=settings.retention,
             told=told or self.watchers.tell,
             more=guests.writing,
-            rules=Rules(settings.rules),
         )
         self._behind = Behind(archive, self._writer)
         self._doors = self._made_doors(sockets, context, guests)
