@@ -45,7 +45,6 @@ _GROUP_BYTES = 32 * 2**20
 _WAITING_BYTES = 64 * 2**20
 _HERE_BYTES = 2**18  # more than this at once would keep an event loop from its other clients
 _LOG_BYTES = 16 * 2**20  # written in a loop before the thread moves SQLite's log into the file
-_MOVES = 2  # of it: the second has less to do, and leaves less for the group that all wait for
 _MORE = 0.001  # seconds a commit to the disk waits for messages that are about to be there
 _QUICK = 0.004  # seconds a group may take on the average to be written in an event loop
 _LATE = 0.012  # one that took longer counts as this much: one hiccup proves nothing
@@ -344,8 +343,7 @@ class Writer:
         """Move SQLite's log while event loops go on writing to it."""
         self._work.release()
         try:
-            for _ in range(_MOVES):
-                self._archive.move_log()
+            self._archive.move_log()
         except ArchiveError as error:
             _log.error("the log could not be moved: %s", error)  # the sentence says it all
         finally:
