@@ -20,6 +20,7 @@ import pytest
 import smtp_lab as lab
 
 SMTP_LAB = str(Path(sys.executable).parent / "smtp-lab")
+MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 def _run(*args: str, code: int = 0, **more: object) -> subprocess.CompletedProcess[str]:
@@ -263,14 +264,29 @@ def test_the_inbox_is_searched(tmp_path):
     found = _run("inbox", 'subject:"report 1"', "--archive", archive, "--json").stdout
     assert json.loads(found)["subject"] == "Report 1"
     refused = _run("inbox", "from:nobody is:refused", "--archive", archive).stdout
-    assert re.fullmatch(r"<Session .* UTC from 127\.0\.0\.1:\d+: refused, .*>\n", refused)
+    assert re.fullmatch(rf"     -  {MOMENT}  127\.0\.0\.1:\d+  refused, .*\n", refused)
     newest = _run("inbox", "from:ann", "--limit", "1", "--archive", archive).stdout
-    assert newest.startswith("The newest 1 of 2:\n<Captured 2: 'Report 1'")
+    way = r"lab@example\.com → bob1@example\.org"
+    assert re.fullmatch(rf"The newest 1 of 2:\n     2  {MOMENT}  {way}  Report 1\n", newest)
     assert (
         _run("inbox", "--archive", archive, "--", "-from:ann subject:report").stdout
         == "Nothing matches.\n"
     )
     assert "there is no field form:" in _run("inbox", "form:x", "--archive", archive, code=1).stderr
+
+
+def test_a_line_of_the_inbox_holds_no_escape(tmp_path):
+    """Many recipients are counted, and a terminal is told nothing by what a client sent."""
+    archive = str(tmp_path / "mail.sqlite3")
+    with lab.Sink(archive) as sink, smtplib.SMTP("127.0.0.1", sink.plain_port) as client:
+        to = [f"bob{n}@example.org" for n in range(5)]
+        client.sendmail("", to, b"Subject: \x1b[2J\xc2\x9b31m red\r\n\r\nHello\r\n")
+        client.sendmail("ann@example.com", to[0], b"\r\nHello\r\n")
+    first, second = _run("inbox", "--archive", archive).stdout.splitlines()
+    way = "<> → bob0@example.org, bob1@example.org, bob2@example.org and 2 more"
+    assert re.fullmatch(rf"     1  {MOMENT}  {way}  .*red", first)
+    assert first.isprintable()
+    assert second.endswith("ann@example.com → bob0@example.org  (no subject)")
 
 
 def test_captured_mail_and_files_are_checked(tmp_path):

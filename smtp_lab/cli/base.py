@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -12,8 +13,11 @@ import click
 
 import smtp_lab
 from smtp_lab.errors import PortInUseError, SmtpLabError
+from smtp_lab.transcript import printable
 
-__all__ = ("as_json", "main", "row", "told")
+__all__ = ("as_json", "line", "listed", "main", "row", "told")
+
+_SHOWN = 3  # recipients in a line
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
@@ -43,6 +47,20 @@ def main() -> None:
         # A console of another encoding shows a mark for what it cannot show, and no traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def line(message: smtp_lab.Captured) -> str:
+    """A message as a line in a terminal: number, moment, envelope, subject."""
+    to = ", ".join(message.rcpt_to[:_SHOWN])
+    if more := message.rcpt_to[_SHOWN:]:
+        to += f" and {len(more):,} more"
+    way = f"{message.mail_from or '<>'} → {to}"
+    return listed(str(message.id), message.received_at, way, message.subject or "(no subject)")
+
+
+def listed(number: str, moment: datetime, *cells: str) -> str:
+    """A line of a list, whatever a client put into it."""
+    return printable("  ".join([f"{number:>6}", f"{moment:%Y-%m-%d %H:%M:%S} UTC", *cells]))
 
 
 def row(message: smtp_lab.Captured) -> dict[str, Any]:

@@ -15,9 +15,8 @@ import click
 
 import smtp_lab
 from smtp_lab.archive import Archive, StoredMessage, StoredSession
-from smtp_lab.cli.base import as_json, main, row, told
+from smtp_lab.cli.base import as_json, line, listed, main, row, told
 from smtp_lab.errors import InputError
-from smtp_lab.transcript import printable
 
 if TYPE_CHECKING:
     from smtp_lab.inbox.found import Found
@@ -58,7 +57,7 @@ def inbox(query: str, archive: str | None, limit: int, *, as_json: bool) -> None
     if as_json:
         _say([json.dumps(row(message)) for message in messages])
         return
-    lines = [repr(message) for message in messages]
+    lines = [line(message) for message in messages]
     if len(found) > limit:
         lines.insert(0, f"The newest {limit:,} of {len(found):,}:")
     if query.strip():
@@ -71,11 +70,9 @@ def _sessions(found: Found, limit: int) -> Iterator[str]:
     """A line for each session that no message came of."""
     table = found.sessions()
     alone = table[~table["outcome"].isin(["mail", "partly"])]
-    for session in alone.tail(limit).itertuples():
-        started = f"{session.started_at:%Y-%m-%d %H:%M:%S} UTC"
-        yield printable(
-            f"<Session {started} from {session.peer}: {session.outcome}, {session.last_reply}>"
-        )
+    for session in alone.tail(limit).to_dict(orient="records"):
+        said = f"{session['outcome']}, {session['last_reply']}"
+        yield listed("-", session["started_at"], session["peer"], said)
 
 
 @main.command()
@@ -155,5 +152,5 @@ def _opened(archive: str | None) -> smtp_lab.Inbox | None:
 
 
 def _say(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(line)
+    for said in lines:
+        click.echo(said)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import smtp_lab
-from smtp_lab.cli.base import as_json, main, row, told
+from smtp_lab.cli.base import as_json, line, main, row, told
 
 __all__ = ("sink",)
 
@@ -71,7 +71,7 @@ def _show(running: smtp_lab.Sink, *, as_json: bool) -> None:
     """Say where a sink listens, and print what arrives, without an end."""
 
     def show(message: smtp_lab.Captured) -> None:
-        click.echo(json.dumps(row(message)) if as_json else repr(message))
+        click.echo(json.dumps(row(message)) if as_json else line(message))
 
     about = {"host": running.host, "port": running.port, "tls_port": running.tls_port}
     about |= {"plain_port": running.plain_port}
