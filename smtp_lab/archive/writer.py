@@ -79,8 +79,7 @@ class Writer:
         more: Callable[[], bool] | None = None,
     ) -> None:
         self._archive, self._waiting, self._retention = archive, waiting, retention or Retention()
-        self._told = told
-        self._more = more
+        self._told, self._more = told, more
         self._jobs: deque[Job] = deque()
         self._bytes = 0
         self._closing = self._ended = False
@@ -299,8 +298,9 @@ class Writer:
 
     def _worth_waiting(self) -> bool:
         """Whether the group is about to grow: syncing it costs the same, however large it is."""
-        if self._more is None or not self._more():
-            return False
+        awaited = any(isinstance(job.item, StoredMessage) for job in self._jobs)
+        if self._more is None or (awaited and not self._more()):
+            return False  # for sessions alone nobody waits: the next message may take them along
         now = time.monotonic()
         self._since = self._since or now
         return now - self._since < _MORE

@@ -134,13 +134,9 @@ class Bounded(LoginEsmtp):
         return "552 5.3.4 Error: message larger than the sink takes"
 
     def begin_mail(self, address: str, options: list[str]) -> str:
-        """Count the client among those who write a message."""
+        """Count the client among those who have a message to send."""
         self.guests.writers.add(self)
         return super().begin_mail(address, options)
-
-    def _set_post_data_state(self) -> None:
-        self.guests.writers.discard(self)
-        super()._set_post_data_state()
 
     # --- time -------------------------------------------------------------------------------
 

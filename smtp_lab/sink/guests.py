@@ -40,7 +40,7 @@ class Guests:
     Attributes:
         held: Octets of messages that are on their way.
         most: How many there may be.
-        writers: Those who have begun a message, and have not sent all of it.
+        writers: Those who have just come or begun a message, and have not sent the whole of one.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -61,6 +61,7 @@ class Guests:
         if room:
             self._from[host][guest] = None
             self._count += 1
+            self.writers.add(guest)
         return room
 
     def leave(self, guest: Guest, host: str) -> None:
