@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 import time
@@ -273,6 +274,15 @@ def test_the_inbox_is_searched(tmp_path):
         == "Nothing matches.\n"
     )
     assert "there is no field form:" in _run("inbox", "form:x", "--archive", archive, code=1).stderr
+
+
+def test_a_connection_that_ended_before_the_first_reply_has_a_line(tmp_path):
+    """Without TLS at the door that begins with it, nothing is said: the line tells the outcome."""
+    archive = str(tmp_path / "mail.sqlite3")
+    with lab.Sink(archive) as sink, socket.create_connection(("127.0.0.1", sink.tls_port)):
+        pass
+    said = _run("inbox", "--archive", archive, "--", "-from:ann").stdout
+    assert re.fullmatch(rf"     -  {MOMENT}  127\.0\.0\.1:\d+  dropped\n", said)
 
 
 def test_a_line_of_the_inbox_holds_no_escape(tmp_path):

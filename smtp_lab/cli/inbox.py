@@ -71,7 +71,7 @@ def _sessions(found: Found, limit: int) -> Iterator[str]:
     table = found.sessions()
     alone = table[~table["outcome"].isin(["mail", "partly"])]
     for session in alone.tail(limit).to_dict(orient="records"):
-        said = f"{session['outcome']}, {session['last_reply']}"
+        said = ", ".join(filter(None, (session["outcome"], session["last_reply"])))
         yield listed("-", session["started_at"], session["peer"], said)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from email.message import EmailMessage
+from functools import partial
 from numbers import Real
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -136,15 +137,19 @@ def _written(field: str, suffix: str, frame: pd.DataFrame) -> bytes:
 
 
 def _csv(frame: pd.DataFrame, sign: str) -> bytes:
-    safe = frame.map(_no_formula)
-    safe.columns = [_no_formula(name) for name in frame.columns]
+    safe = frame.map(partial(_no_formula, sign))
+    safe.columns = [_no_formula(sign, name) for name in frame.columns]
     text: str = safe.to_csv(index=False, sep=sign, lineterminator="\r\n")  # RFC 4180
     return text.encode()
 
 
-def _no_formula(value: Any) -> Any:
+def _no_formula(separator: str, value: Any) -> Any:
     """A text with an apostrophe before what would be run as a formula; else as it is."""
-    return guarded_for_csv(str(value)) if isinstance(value, Collection) else value
+    if not isinstance(value, Collection):
+        return value
+    # The text of an enum's member is its value, as pandas writes it, not what it shows as.
+    text = str.__str__(value) if isinstance(value, str) else str(value)
+    return guarded_for_csv(text, separator)
 
 
 def _xlsx(field: str, frame: pd.DataFrame) -> bytes:

@@ -128,6 +128,7 @@ class Bounded(LoginEsmtp):
 
     def oversize(self) -> str:
         """The reply to a message that was dropped on its way."""
+        self.guests.writers.discard(self)
         if self._crowded:
             self._crowded = False
             return "452 4.3.1 Error: too much mail at once, try again"

@@ -6,10 +6,11 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ("ADDRESS", "LONGEST", "Seen", "glance")
+__all__ = ("ADDRESS", "Seen", "glance")
 
-LONGEST = 400
-"""Octets of a line that is looked at here: a thousand of them are remembered."""
+_LONGEST = 400  # octets of a line: a thousand of them are remembered
+# Else a line may hold a password, which is not to be remembered.
+_BEGIN = frozenset((b"MAIL ", b"mail ", b"RCPT ", b"rcpt ", b"DATA\r", b"data\r"))
 
 ADDRESS = (
     r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -41,10 +42,14 @@ class Seen(NamedTuple):
     noted: str
 
 
-# Senders and recipients come again and again, and one DATA is like another.
-@lru_cache(1024)
 def glance(line: bytes) -> Seen | None:
     """What *line* says, if that can be told at a glance; its end is part of it."""
+    return _read(line) if line[:5] in _BEGIN and len(line) <= _LONGEST else None
+
+
+# Senders and recipients come again and again, and one DATA is like another.
+@lru_cache(1024)
+def _read(line: bytes) -> Seen | None:
     found = _LINE.match(line.decode("latin-1"))
     if found is None:
         return None

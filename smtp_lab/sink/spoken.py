@@ -9,7 +9,7 @@ from smtp_lab.sink import replies
 from smtp_lab.sink.bounded import Bounded
 from smtp_lab.sink.commands import Refused
 from smtp_lab.sink.door import Door
-from smtp_lab.sink.glance import LONGEST, Seen, glance
+from smtp_lab.sink.glance import Seen, glance
 from smtp_lab.sink.log import SessionLog
 from smtp_lab.transcript import MASK
 
@@ -17,6 +17,9 @@ __all__ = ("Spoken",)
 
 # Browsers and proxies that were led here: their next lines may be anybody's commands.
 _HTTP = {"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "TRACE"}
+
+# With these one comes to send a message; after any other nobody waits for it.
+_ON_THE_WAY = {"EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT"}
 
 
 class Spoken(Bounded):
@@ -32,7 +35,7 @@ class Spoken(Bounded):
     _after_auth = False
 
     def _command(self, line: bytes) -> None:
-        seen = glance(line) if len(line) <= LONGEST else None
+        seen = glance(line)
         try:
             done = seen is not None and self.door.enhanced and self._done_at_once(seen)
         except Refused:
@@ -81,6 +84,8 @@ class Spoken(Bounded):
             self._unknown(command)
             return None
         self._after_auth = command == "AUTH"
+        if command not in _ON_THE_WAY:
+            self.guests.writers.discard(self)
         self.log.command(command, arg)
         return super().obey(command, arg, length)
 

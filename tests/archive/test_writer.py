@@ -430,6 +430,24 @@ class TestWhoWrites:
         assert written[0][1] >= 3
         writer.close()
 
+    def test_sessions_alone_wait_for_a_message(self, archive, written, monkeypatch):
+        """Nobody waits for them: the next message takes them along into its transaction."""
+        monkeypatch.setattr(writer_module, "_MORE", 10.0)
+        monkeypatch.setattr(writer_module, "_LATE", 0.0)
+        monkeypatch.setattr(writer_module, "_QUICK", 1.0)
+        writer = Writer(archive, more=lambda: False)
+
+        async def work():
+            session = asyncio.create_task(writer.store(a_session()))
+            await asyncio.sleep(0.05)
+            assert not session.done()
+            assert await writer.store(a_message()) == 1
+            await session
+
+        asyncio.run(asyncio.wait_for(work(), 8))
+        assert [count for _, count in written] == [1]  # messages, with the session in one
+        writer.close()
+
     def test_a_group_does_not_wait_for_ever(self, archive):
         """Who is always about to send something keeps nobody's message from being stored."""
         writer = Writer(archive, more=lambda: True)

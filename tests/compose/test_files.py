@@ -8,6 +8,7 @@ import json
 import re
 from decimal import Decimal
 from email import message_from_bytes, policy
+from enum import Enum
 
 import numpy as np
 import openpyxl
@@ -186,6 +187,23 @@ class TestFormulas:
         assert b"=1+1;2" in data
         cells = re.split(r"[;,\t\r\n]", data.decode())
         assert not [cell for cell in cells if cell.strip(' "').startswith("=")]
+
+    @pytest.mark.parametrize("sign", [",", ";", ", ", "\t", "\n"])
+    def test_tsv_parted_otherwise(self, sign):
+        """A file parted by tabs is one parted by commas for others."""
+        _, data = attached("a.tsv", pd.DataFrame({"n": [1], "x": [f"ann{sign}=1+1"]}))
+        assert b"=1+1" in data
+        cells = re.split(r"[;,\t\r\n]", data.decode())
+        assert not [cell for cell in cells if cell.strip(' "').startswith("=")]
+
+    def test_members_of_an_enum_of_texts(self):
+        """They are written as pandas writes them: by their value."""
+
+        class Colour(str, Enum):  # noqa: UP042  # many have these
+            RED = "red"
+
+        frame = pd.DataFrame({"x": pd.Series([Colour.RED], dtype=object)})
+        assert attached("a.csv", frame)[1] == b"x\r\nred\r\n"
 
     @pytest.mark.parametrize("text", FORMULAS)
     def test_xlsx(self, text):

@@ -10,7 +10,7 @@ from sink.talk import Talk, ended
 import smtp_lab as lab
 from smtp_lab.sink import log, spoken
 from smtp_lab.sink.commands import Commands
-from smtp_lab.sink.glance import glance
+from smtp_lab.sink.glance import _read, glance
 from smtp_lab.sink.log import SessionLog
 
 
@@ -59,6 +59,13 @@ class TestGlance:
     def test_all_else(self, line):
         """What takes more than a glance, or may be a secret, is not kept here."""
         assert glance(line) is None
+
+    @pytest.mark.parametrize("line", [b"AUTH PLAIN AGEAYg==\r\n", b"TUFJTA==\r\n", b"data=\r\n"])
+    def test_no_password_is_remembered(self, line):
+        """A line that may be one is not among those that are known from the time before."""
+        _read.cache_clear()
+        assert glance(line) is None
+        assert not _read.cache_info().currsize
 
     @given(st.binary(max_size=60).map(lambda b: b"MAIL FROM:<" + b + b"@example.com>\r\n"))
     def test_what_is_noted_needs_no_quotes(self, line):
