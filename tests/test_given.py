@@ -77,6 +77,21 @@ def test_what_cannot_be_made(call, sentence):
             lambda book: book.set_activity(3, "lab"),
             "3 is not the name of an activity; use 1 to 50 letters (a-z), digits or underscores.",
         ),
+        (lambda book: book.for_activity(3), "activity: is a int, not a text; give a text."),
+        (lambda book: book.save_all(3), "profiles: is a int, not a list; give a list."),
+        (
+            lambda book: book.save_all(book["lab"]),
+            "profiles: is a Profile, not a list; give a list.",
+        ),
+        (lambda book: book.export_toml("lab"), "names: is a str, not a list; give a list."),
+        (lambda book: book.export_env([3]), "names: is a int, not a text; give a text."),
+        (lambda book: book.import_toml(b""), "text: is a bytes, not a text; give a text."),
+        (lambda book: book.import_env(None), "lines: is a NoneType, not a text; give a text."),
+        (
+            lambda book: setattr(book, "contacts", "ann@example.com"),
+            "contacts: is a str, not a Contact; give a smtp_lab.Contact.",
+        ),
+        (lambda book: setattr(book, "contacts", 3), "contacts: is a int, not a list; give a list."),
     ],
 )
 def test_a_book(book, call, sentence):

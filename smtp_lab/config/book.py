@@ -9,9 +9,10 @@ from types import MappingProxyType
 from smtp_lab.config import exchange
 from smtp_lab.config.bookedit import renamed, without
 from smtp_lab.config.bookfile import BookData, activity_name
-from smtp_lab.config.booksettings import BookSettings, must_be
+from smtp_lab.config.booksettings import BookSettings
 from smtp_lab.config.builtin import NAME, LabProfile
 from smtp_lab.config.environment import is_locked
+from smtp_lab.config.given import each_of, must_be
 from smtp_lab.config.health import Health, HealthFile
 from smtp_lab.config.hiding import hiding
 from smtp_lab.config.kept import KeptBook
@@ -157,6 +158,7 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
 
     def for_activity(self, activity: str) -> Profile:
         """The profile that mail of *activity*, in small or capital letters, goes through."""
+        must_be(activity, str, "activity")
         known = {a.lower(): profile for a, profile in self.activities.items()}
         name = known.get(activity.lower())
         return self[name if name is not None and name in self else self.default]
@@ -190,12 +192,10 @@ class ProfileBook(BookSettings, Mapping[str, Profile]):
         Raises:
             InputError: As for `save`; nothing was changed.
         """
-        self._save(list(profiles), None)
+        self._save(each_of(profiles, Profile, "profiles"), None)
 
     def _save(self, profiles: list[Profile], default: str | None) -> None:
         self._kept.must_be_writable()
-        for profile in profiles:
-            must_be(profile, Profile, "profiles")
         own = {p.name: p for p in profiles if p.name != NAME}
         for name in own:
             must_be_free(name, (other for other in (*self, *own) if other != name))

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from smtp_lab.config.bookfile import flag, read
 from smtp_lab.config.environment import is_locked
+from smtp_lab.config.given import each_of, must_be
 from smtp_lab.config.kept import KeptBook
 from smtp_lab.config.policy import Contact, Policy
 from smtp_lab.config.secret_store import SecretStore
 from smtp_lab.config.secrets import SECRET_FIELDS
 from smtp_lab.errors import InputError
 
-__all__ = ("BookSettings", "must_be")
+__all__ = ("BookSettings",)
 
 
 class BookSettings:
@@ -54,10 +55,8 @@ class BookSettings:
 
     @contacts.setter
     def contacts(self, contacts: Iterable[Contact]) -> None:
-        contacts = tuple(contacts)
-        for contact in contacts:
-            must_be(contact, Contact, "contacts")
-        self._kept.change("contacts", lambda data: setattr(data, "contacts", contacts))
+        kept = tuple(each_of(contacts, Contact, "contacts"))
+        self._kept.change("contacts", lambda data: setattr(data, "contacts", kept))
 
     @property
     def locked(self) -> bool:
@@ -81,14 +80,3 @@ class BookSettings:
         if parts[0] == "profiles" and parts[-1] in SECRET_FIELDS and len(parts) > 2:
             return self.secrets.given_by(parts[1], parts[-1])
         return self._kept.overlay.variable(*parts)
-
-
-def must_be(value: object, kind: type, field: str) -> None:
-    """Refuse what was given for *field* and is no *kind*, a class that is public.
-
-    Raises:
-        InputError: It is something else.
-    """
-    if not isinstance(value, kind):
-        problem = f"is a {type(value).__name__}, not a {kind.__name__}"
-        raise InputError.of(field, problem, f"give a smtp_lab.{kind.__name__}")

@@ -13,6 +13,7 @@ from smtp_lab.config.bookedit import rewrite
 from smtp_lab.config.bookfile import BookData, parse
 from smtp_lab.config.builtin import NAME
 from smtp_lab.config.environment import PREFIX, Overlay
+from smtp_lab.config.given import each_of, must_be
 from smtp_lab.config.hiding import hiding
 from smtp_lab.config.profile import Profile
 from smtp_lab.config.secrets import SECRET_FIELDS
@@ -87,6 +88,7 @@ def import_toml(book: ProfileBook, text: str, *, replace: bool = False) -> Impor
         ConfigFileError: *text* cannot be used.
         InputError: A name is taken; nothing was saved.
     """
+    must_be(text, str, "text")
     data = parse(text, Path("the imported text"))
     names = _save(book, data.profiles, replace=replace)
     return Imported(names, tuple(key for key in data.to_dict() if key != "profiles"))
@@ -95,6 +97,7 @@ def import_toml(book: ProfileBook, text: str, *, replace: bool = False) -> Impor
 @hiding
 def import_env(book: ProfileBook, lines: str, *, replace: bool = False) -> Imported:
     """Save the profiles that *lines*, as `export_env` gives them, describe; see `import_toml`."""
+    must_be(lines, str, "lines")
     given: dict[str, str] = {}
     left_out: list[str] = []
     try:
@@ -146,7 +149,9 @@ def _variable(*path: str) -> str:
 
 
 def _chosen(book: ProfileBook, names: Iterable[str] | None) -> dict[str, Profile]:
-    wanted = [name for name in book if name != NAME] if names is None else list(names)
+    if names is None:
+        names = [name for name in book if name != NAME]
+    wanted = each_of(names, str, "names")
     if NAME in wanted:
         raise InputError.of("names", f"{NAME} is built in and every book has it", "leave it out")
     return {name: book[name].without_secrets() for name in wanted}

@@ -19,7 +19,7 @@ from smtp_lab.sink import Sink
 from smtp_lab.widgets import compose_code
 from smtp_lab.widgets.attachments_box import AttachmentsBox
 from smtp_lab.widgets.data_fields import DataFields
-from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.desk import Desk, desk_of
 from smtp_lab.widgets.given import check_profile, check_to, stands_in
 from smtp_lab.widgets.later import Later
 from smtp_lab.widgets.letter import Letter
@@ -78,7 +78,7 @@ class ComposePanel(Panel):
         check_kind("data", data, Mapping, "give a dict")
         check_profile(profile)
         check_to(to)
-        desk = desk if desk is not None else Desk(book, sink=sink)
+        desk = desk_of(desk, book, sink)
         name = stands_in(desk.book, profile) if profile and isinstance(profile, str) else ""
         self._data = dict(data or {})
         self._profile_given = profile if isinstance(profile, Profile) else None

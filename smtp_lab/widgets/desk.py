@@ -11,6 +11,7 @@ from smtp_lab.archive import Archive
 from smtp_lab.config import Profile, ProfileBook
 from smtp_lab.config.paths import data_dir
 from smtp_lab.deliver import Batch
+from smtp_lab.deliver.arguments import check_kind
 from smtp_lab.errors import SmtpLabError
 from smtp_lab.inbox import Inbox
 from smtp_lab.sink import Sink
@@ -18,7 +19,7 @@ from smtp_lab.widgets.given import check_batch, check_shared
 from smtp_lab.widgets.manners import Manners
 from smtp_lab.widgets.watch import Watch
 
-__all__ = ("Desk", "Event")
+__all__ = ("Desk", "Event", "desk_of")
 
 Event = Literal["book", "chosen", "stale", "open", "field", "sink"]
 """What panels are told: the book or a profile's health is another, another profile is at hand, the
@@ -160,3 +161,13 @@ class Desk:
         self.book.reload()
         self.look()
         self.tell("book")
+
+
+def desk_of(desk: Desk | None, book: ProfileBook | None = None, sink: Sink | None = None) -> Desk:
+    """*desk*, or one of its own for a panel that shares none.
+
+    Raises:
+        InputError: An argument is something else.
+    """
+    check_kind("desk", desk, Desk, "leave it out")
+    return desk if desk is not None else Desk(book, sink=sink)

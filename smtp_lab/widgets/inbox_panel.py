@@ -14,7 +14,7 @@ from smtp_lab.errors import InputError, UnknownNameError
 from smtp_lab.inbox import Captured, Inbox
 from smtp_lab.inbox.listing import PAGE, Listing
 from smtp_lab.widgets import as_code, mail_tabs
-from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.desk import Desk, desk_of
 from smtp_lab.widgets.given import check_inbox
 from smtp_lab.widgets.inbox_actions import InboxActions
 from smtp_lab.widgets.mail_list import Counts, MailList
@@ -75,7 +75,7 @@ class InboxPanel(Panel):
         self.watching = Watch(
             self._look_when_free, lambda: self.manners.shown, every=every, name="smtp-lab-inbox"
         )
-        desk = desk if desk is not None else Desk()
+        desk = desk_of(desk)
         self.listing: Listing | None = None
         self._top = 0  # the number of the first message of the page; 0 for the newest page
         self._found: dict[int, Counts] = {}

@@ -12,7 +12,7 @@ from smtp_lab.deliver import Checkup, Delivery, doctor, send_test
 from smtp_lab.errors import InputError
 from smtp_lab.language import told, told_problem
 from smtp_lab.widgets import as_code
-from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.desk import Desk, desk_of
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.drafts import Drafts
 from smtp_lab.widgets.form_buttons import FormButtons
@@ -68,7 +68,7 @@ class ProfileForm(Panel):
     ) -> None:
         check_profile(profile)
         check_to(to)
-        desk = desk if desk is not None else Desk(book)
+        desk = desk_of(desk, book)
         profile = desk.book[profile] if isinstance(profile, str) else profile
         self._says = self.make_says()
         self.delivery: Delivery | None = None

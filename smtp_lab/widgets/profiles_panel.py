@@ -12,7 +12,7 @@ from smtp_lab.config import ProfileBook, Secret
 from smtp_lab.config.builtin import NAME as LAB
 from smtp_lab.widgets import as_code
 from smtp_lab.widgets.cards import Cards
-from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.desk import Desk, desk_of
 from smtp_lab.widgets.drawers import Drawer, choice, name_field, pasted
 from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.rows import text_field
@@ -35,7 +35,7 @@ class ProfilesPanel(Panel):
     title = N_("Profiles")
 
     def __init__(self, book: ProfileBook | None = None, *, desk: Desk | None = None) -> None:
-        desk = desk if desk is not None else Desk(book)
+        desk = desk_of(desk, book)
         says = self.make_says()
         self.cards = Cards(self.edit)
         self.drawer = Drawer(self._point_at, lambda: self.say(""))

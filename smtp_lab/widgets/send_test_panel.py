@@ -12,7 +12,7 @@ from smtp_lab.deliver import Delivery, send_test
 from smtp_lab.errors import InputError
 from smtp_lab.language import told, told_problem
 from smtp_lab.widgets import as_code
-from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.desk import Desk, desk_of
 from smtp_lab.widgets.draft import Draft
 from smtp_lab.widgets.fields import FIELDS
 from smtp_lab.widgets.given import check_profile, check_to, stands_in
@@ -59,7 +59,7 @@ class SendTestPanel(Panel):
     ) -> None:
         check_profile(profile)
         check_to(to)
-        desk = desk if desk is not None else Desk(book)
+        desk = desk_of(desk, book)
         name = stands_in(desk.book, profile) if profile else ""
         says = self.make_says()
         self.delivery: Delivery | None = None

@@ -16,7 +16,7 @@ from smtp_lab.inbox.visits import counted
 from smtp_lab.sink import Sink
 from smtp_lab.sink.door import DOORS, PORTS
 from smtp_lab.sink.exposure import is_local
-from smtp_lab.widgets.desk import Desk
+from smtp_lab.widgets.desk import Desk, desk_of
 from smtp_lab.widgets.fold import Fold
 from smtp_lab.widgets.panel import Panel, button
 from smtp_lab.widgets.said import told_by_field
@@ -58,7 +58,7 @@ class SinkPanel(Panel):
         book: ProfileBook | None = None,
         desk: Desk | None = None,
     ) -> None:
-        desk = desk if desk is not None else Desk(book, sink=sink)
+        desk = desk_of(desk, book, sink)
         self.watching = Watch(
             self.look_or_say, lambda: self.manners.shown, every=_LOOK, name="smtp-lab-sink-panel"
         )

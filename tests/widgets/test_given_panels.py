@@ -18,6 +18,19 @@ def book(sink, tmp_path) -> lab.ProfileBook:
     return book_of(tmp_path, sink, "team", "other")
 
 
+@pytest.mark.parametrize(
+    "panel",
+    [
+        *(lab.ProfilesPanel, lab.ProfileForm, lab.SendTestPanel),
+        *(lab.ComposePanel, lab.SinkPanel, lab.InboxPanel),
+    ],
+)
+def test_what_is_no_desk(book, panel):
+    """What panels share is not the book itself."""
+    with pytest.raises(lab.InputError, match=r"^desk: is a ProfileBook; leave it out\.$"):
+        panel(desk=book)
+
+
 @pytest.fixture
 def unraised(monkeypatch) -> list[str]:
     """What went wrong where nobody could be told, as while an object was let go."""
