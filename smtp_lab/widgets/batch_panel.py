@@ -13,6 +13,7 @@ from smtp_lab.errors import SmtpLabError
 from smtp_lab.language import told
 from smtp_lab.widgets.given import check_batch
 from smtp_lab.widgets.said import told_error
+from smtp_lab.widgets.turns import in_turn
 from smtp_lab.widgets.words import _, number
 
 __all__ = ("BatchPanel",)
@@ -51,6 +52,7 @@ class BatchPanel(w.VBox):
         if batch.running:
             self._follow()
 
+    @in_turn
     def refresh(self) -> None:
         """Show how the batch is now."""
         batch = self.batch
@@ -70,6 +72,7 @@ class BatchPanel(w.VBox):
         self.bar.bar_style = "success" if outcomes.ok else "" if fresh else "danger"
         self.result.value = "" if fresh else outcomes.as_html(told)
 
+    @in_turn
     def _press(self, _button: Any) -> None:
         if self.batch.running:
             self.batch.stop()
@@ -99,5 +102,6 @@ class BatchPanel(w.VBox):
         self.button.button_style = style
         self.button.disabled = False
 
+    @in_turn
     def _say(self, text: str) -> None:
         self.result.value = f'<p role="alert">{escape(text)}</p>'

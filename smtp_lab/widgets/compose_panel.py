@@ -33,6 +33,7 @@ from smtp_lab.widgets.recipient import Recipient
 from smtp_lab.widgets.rows import LAYOUT, STYLE, Note, text_field
 from smtp_lab.widgets.sink_offer import SinkOffer
 from smtp_lab.widgets.template_picker import TemplatePicker
+from smtp_lab.widgets.turns import TURN, in_turn
 from smtp_lab.widgets.words import N_, _
 
 __all__ = ("ComposePanel",)
@@ -230,11 +231,13 @@ class ComposePanel(Panel):
                 # Whoever it is for, it can be looked at.
                 letter = Letter(**{**vars(letter), "to": letter.profile.address})
                 seen, wrong = letter.seen(self._drawn), error
-            self.view.show(seen)
-            self._mark(wrong)
+            with TURN:
+                self.view.show(seen)
+                self._mark(wrong)
         except Exception as error:  # noqa: BLE001  # nobody else would hear of it
             self._mark(error)
 
+    @in_turn
     def _mark(self, error: Exception | None) -> None:
         """Say what is wrong with the mail beside its field, or else beside the preview."""
         here, fields, rest = placed(error, set(self.fields.fields))

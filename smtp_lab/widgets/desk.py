@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from smtp_lab.inbox import Inbox
 from smtp_lab.sink import Sink
 from smtp_lab.widgets.given import check_batch, check_shared
 from smtp_lab.widgets.manners import Manners
+from smtp_lab.widgets.turns import TURN
 from smtp_lab.widgets.watch import Watch
 
 __all__ = ("Desk", "Event", "desk_of")
@@ -67,9 +67,6 @@ class Desk:
         self.draft: Callable[[], Profile] | None = None
         self.sink_to_start: Callable[[], Sink] | None = None
         self._listeners: list[tuple[Event, Callable[[Any], None]]] = []
-        # What watches, what was done in a thread, and who clicks: two at once would show half of
-        # what each has to show.
-        self._turn = threading.RLock()
         self._seen_by: list[Manners] = []
         self.watching = Watch(self._look_or_wait, self._is_seen, every=_LOOK, name="smtp-lab-watch")
         self._seen: Any = None
@@ -106,7 +103,7 @@ class Desk:
 
     def tell(self, event: Event, what: Any = None) -> None:
         """Let everyone know that *event* happened."""
-        with self._turn:
+        with TURN:
             for wanted, listener in list(self._listeners):
                 if wanted == event:
                     listener(what)
@@ -143,14 +140,19 @@ class Desk:
 
     def look(self) -> None:
         """Look once at the files of the book, and tell what somebody else changed."""
-        with self._turn:
-            seen, stale = (self.book.all_health(), tuple(self.book)), self.book.stale
-            before, self._seen = self._seen, seen
+        if self._found() == (self._seen, self._stale):
+            return
+        with TURN:  # and look again: it may be one of the panels that is changing them
+            (seen, stale), before = self._found(), self._seen
+            self._seen = seen
             if stale != self._stale:
                 self._stale = stale
                 self.tell("stale", stale)
             elif before is not None and before != seen:
                 self.tell("book")
+
+    def _found(self) -> tuple[Any, bool]:
+        return (self.book.all_health(), tuple(self.book)), self.book.stale
 
     def reload(self) -> None:
         """Read the book again.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, ClassVar
@@ -23,6 +22,7 @@ from smtp_lab.widgets.panel import Panel, button, unfold
 from smtp_lab.widgets.rows import Note
 from smtp_lab.widgets.said import told_error
 from smtp_lab.widgets.search_help import search_help
+from smtp_lab.widgets.turns import TURN, in_turn
 from smtp_lab.widgets.watch import Watch
 from smtp_lab.widgets.words import N_, _, n_
 
@@ -80,7 +80,6 @@ class InboxPanel(Panel):
         self._top = 0  # the number of the first message of the page; 0 for the newest page
         self._found: dict[int, Counts] = {}
         self._trouble = ""
-        self._lock = threading.RLock()
         says = self.make_says()
         self.list = MailList(
             on_choose=self._chosen,
@@ -207,6 +206,7 @@ class InboxPanel(Panel):
         else:
             self.say("")
 
+    @in_turn
     def _take(self, listing: Listing) -> None:
         self.listing = listing
         self._top = 0
@@ -258,12 +258,13 @@ class InboxPanel(Panel):
             self.list.show([], 0, 0, found={}, nothing="")
             self._telling(self._begin)
 
+    @in_turn
     def _show_again(self) -> None:
         if self.listing is not None:
             self._show_page(self.listing.place(self._top) if self._top else 0)
 
     def _show_page(self, start: int, *, turned: bool = False) -> None:
-        with self._lock:
+        with TURN:
             listing = self.listing
             if listing is None:
                 return
@@ -339,13 +340,18 @@ class InboxPanel(Panel):
         try:
             act()
         except Exception as error:  # noqa: BLE001  # there is nobody else to tell, and it goes on
-            if str(error) != self._trouble:
-                self._trouble = str(error)
-                self.tell_error(error)
-            return
-        if self._trouble:
-            self._trouble = ""
+            self._say_trouble(error)
+        else:
+            if self._trouble:
+                self._say_trouble(None)
+
+    @in_turn
+    def _say_trouble(self, error: Exception | None) -> None:
+        before, self._trouble = self._trouble, str(error or "")
+        if error is None:
             self.say("")
+        elif self._trouble != before:
+            self.tell_error(error)
 
     def _look_when_free(self) -> None:
         if not self.work.running:
@@ -362,8 +368,9 @@ class InboxPanel(Panel):
             except UnknownNameError:  # it was let go in this moment
                 severities = []
             counts = severities.count("error"), severities.count("warning")
-            self._found[number] = counts
-            self.list.judge(number, counts)
+            with TURN:
+                self._found[number] = counts
+                self.list.judge(number, counts)
 
     def on_shown(self) -> None:
         """Look at the inbox and the book; done when the panel comes into a page."""

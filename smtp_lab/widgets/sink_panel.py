@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -25,6 +24,7 @@ from smtp_lab.widgets.sink_draft import SinkDraft
 from smtp_lab.widgets.sink_form import DOOR_NAMES, SinkForm
 from smtp_lab.widgets.sink_offer import begin_sink
 from smtp_lab.widgets.sink_way_in import SinkWayIn
+from smtp_lab.widgets.turns import TURN
 from smtp_lab.widgets.watch import Watch
 from smtp_lab.widgets.words import N_, _, number
 
@@ -65,7 +65,6 @@ class SinkPanel(Panel):
         says = self.make_says()
         self._sink: Sink | None = None
         self._ran = self._failing = False
-        self._looking = threading.Lock()
         self.state, self.numbers, self.changed = w.HTML(), w.HTML(), w.HTML()
         self.changed.add_class("smtp-lab-live")
         self.start_button = button(
@@ -221,7 +220,7 @@ class SinkPanel(Panel):
 
     def look(self) -> None:
         """Show how things are now; done once a second as long as the panel is there."""
-        with self._looking:
+        with TURN:
             sink = self.desk.sink
             if sink is None:
                 return
@@ -240,9 +239,10 @@ class SinkPanel(Panel):
         try:
             self.look()
         except Exception as error:  # noqa: BLE001  # there is nobody else to tell
-            if not self._failing:
-                self._failing = True
-                self.tell_error(error)
+            with TURN:
+                if not self._failing:
+                    self._failing = True
+                    self.tell_error(error)
 
     def _take(self) -> None:
         """Show the sink at hand, which may be another one, or have started or stopped."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from smtp_lab.widgets.turns import TURN
 from smtp_lab.widgets.words import _
 
 __all__ = ("Work",)
@@ -100,11 +101,18 @@ class Work(w.HBox):
     def _end(
         self, turn: int, then: Callable[[], None], failed: Callable[[Exception], None]
     ) -> None:
-        with self._lock:
-            if not self.running or turn != self._turn:
-                return
-            self.running = False
-            over = self._over
+        with TURN:
+            with self._lock:
+                if not self.running or turn != self._turn:
+                    return
+                self.running = False
+                over = self._over
+            try:
+                self._show_end(then, failed)
+            finally:
+                over.set()
+
+    def _show_end(self, then: Callable[[], None], failed: Callable[[Exception], None]) -> None:
         self.stop_button.layout.display = "none"
         self.label.value = ""
         try:
@@ -115,7 +123,6 @@ class Work(w.HBox):
             # Not before what it came to is shown: nobody is to press again for want of an answer.
             if not self.running:
                 self._busy(False)
-            over.set()
 
     def _tick(self, doing: str, over: threading.Event) -> None:
         begun = time.monotonic()

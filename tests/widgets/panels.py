@@ -49,3 +49,9 @@ def put_into_page(panel: Panel, view: str = "1") -> None:
 def take_from_page(panel: Panel, view: str = "1") -> None:
     """What a page sends whose cell is run again, or whose output is cleared."""
     panel.manners._handle_custom_msg({"type": "gone", "view": view}, [])
+
+
+def change(widget, **state: object) -> None:
+    """What a page sends when a person changes *widget*."""
+    data = {"method": "update", "state": state, "buffer_paths": []}
+    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})

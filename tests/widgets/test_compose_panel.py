@@ -10,6 +10,8 @@ import pytest
 from widgets.panels import book_of, everything, press
 
 import smtp_lab as lab
+from smtp_lab.compose.filters import now
+from smtp_lab.compose.template import _ROOT
 from smtp_lab.errors import InputError
 from smtp_lab.widgets import ComposePanel, notebook
 from smtp_lab.widgets.later import Later
@@ -589,9 +591,11 @@ class TestCode:
         assert by_code.rcpt_to == ("you@example.com",)
 
     @pytest.mark.parametrize("name", lab.templates())
-    def test_each_template_that_ships(self, sink, book, space, name):
+    def test_each_template_that_ships(self, sink, book, space, monkeypatch, name):
         """Dates, lists and samples too."""
         del space
+        moment = now()  # stands in an invitation
+        monkeypatch.setitem(_ROOT.globals, "now", lambda: moment)
         panel = ComposePanel(name, profile="team", book=book)
         exec(panel.code(), {})
         press(panel, panel.send_button)
