@@ -12,6 +12,7 @@ import traitlets
 
 from smtp_lab.inbox import Captured
 from smtp_lab.widgets import mail_tabs
+from smtp_lab.widgets.turns import TURN
 from smtp_lab.widgets.words import _, n_
 
 __all__ = ("MailView",)
@@ -93,7 +94,8 @@ class MailView(anywidget.AnyWidget):
         try:
             shown = mail_tabs.tab(message, asked["tab"], asked)
         except Exception as error:  # noqa: BLE001  # there is nobody else to tell
-            self._failed(error)
+            with TURN:
+                self._failed(error)
             return
         self.send({"type": "tab", "mail": message.id, "key": asked.get("key"), **shown})
 
