@@ -123,6 +123,7 @@ class Notebook:
         self.page.evaluate("async () => { await window.jupyterapp.restored }")
         self.page.locator(".jp-NotebookPanel:visible .jp-Notebook").wait_for()
         self.wait_idle()
+        self._wait_for_widgets()
 
     def write(self, *cells: str, name: str) -> None:
         """Make a notebook of code *cells*, open it and run it."""
@@ -148,6 +149,24 @@ class Notebook:
               const nb = window.jupyterapp.shell.currentWidget;
               const kernel = nb?.sessionContext?.session?.kernel;
               return kernel && kernel.status === 'idle' && kernel.connectionStatus === 'connected';
+            }""",
+            timeout=PATIENCE,
+        )
+
+    def _wait_for_widgets(self) -> None:
+        """Wait until the page has asked the new kernel for widgets that are there.
+
+        What a cell makes while it asks, sooner than anybody clicks, may be shown as an error.
+        """
+        self.page.wait_for_function(
+            """() => {
+              const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+              const asks = [...kernel._futures.values()].some(
+                (one) => /^comm_|_subshell_/.test(one.msg.header.msg_type));
+              if (asks || !("jupyter.widget" in kernel._targetRegistry)) {
+                window.asked = performance.now();
+              }
+              return performance.now() - (window.asked ??= performance.now()) > 250;
             }""",
             timeout=PATIENCE,
         )

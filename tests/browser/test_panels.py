@@ -116,6 +116,7 @@ def test_deleting_asks_for_the_next_default(panels):
     expect(panels.said("Delete wrong with its secrets, for good?")).to_be_visible()
     expect(panels.button("Cancel")).to_be_focused()
     panels.page.keyboard.press("Enter")
+    expect(panels.answer("Delete")).to_be_hidden()
     expect(panels.card("wrong")).to_be_visible()
     panels.card("team").click()
     panels.button("Delete").click()
