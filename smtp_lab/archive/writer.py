@@ -298,8 +298,8 @@ class Writer:
 
     def _worth_waiting(self) -> bool:
         """Whether the group is about to grow: syncing it costs the same, however large it is."""
-        awaited = any(isinstance(job.item, StoredMessage) for job in self._jobs)
-        if self._more is None or (awaited and not self._more()):
+        awaited = (isinstance(job.item, StoredMessage) for job in self._jobs)
+        if self._more is None or (not self._more() and any(awaited)):
             return False  # for sessions alone nobody waits: the next message may take them along
         now = time.monotonic()
         self._since = self._since or now

@@ -9,6 +9,7 @@ from aiosmtpd.smtp import MISSING, SMTP, TLSSetupException
 
 from smtp_lab.sink.body import Chunks, Dotted
 from smtp_lab.sink.driver import Driver
+from smtp_lab.sink.replies import DONE
 
 __all__ = ("Commands", "Refused", "syntax_of")
 
@@ -106,7 +107,7 @@ class Commands(Driver):
         if arg:
             raise Refused("501 Syntax: DATA")
         self._body = Dotted(self.data_size_limit or 1 << 62)
-        return "354 End data with <CR><LF>.<CR><LF>"
+        return DONE["DATA"]
 
     async def received(self, body: Dotted | Chunks) -> None:
         """A whole message, or a piece of one, is there."""

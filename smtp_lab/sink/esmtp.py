@@ -49,7 +49,7 @@ class Esmtp(Commands):
         self._last_chunk = False
 
     def _set_post_data_state(self) -> None:
-        self.envelope = self._create_envelope()
+        super()._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd's
         self._chunks = None
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:

@@ -34,6 +34,7 @@ from smtp_lab.sink.hooks import Hooks
 from smtp_lab.sink.leaving import speaks
 from smtp_lab.sink.lines import LONGEST
 from smtp_lab.sink.log import SessionLog, legible
+from smtp_lab.sink.replies import DONE
 from smtp_lab.sink.spoken import Spoken
 from smtp_lab.sink.together import Together
 
@@ -202,7 +203,7 @@ class LabProtocol(Spoken):
         assert self.envelope is not None  # noqa: S101  # there since the greeting
         self.envelope.rcpt_tos.append(address)
         self.envelope.rcpt_options.append(tuple(options))  # type: ignore[arg-type]  # one for each
-        return "250 2.1.5 OK"
+        return DONE["RCPT"]
 
     def take(self, body: Dotted | Chunks) -> None:
         """Give a whole message to the archive, without waiting where that can be done."""

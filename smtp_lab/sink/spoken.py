@@ -35,16 +35,17 @@ class Spoken(Bounded):
     _after_auth = False
 
     def _command(self, line: bytes) -> None:
-        seen = glance(line)
-        try:
-            done = seen is not None and self.door.enhanced and self._done_at_once(seen)
-        except Refused:
-            done = False  # the long way leads to the same, and to the words for it
-        except Exception as error:  # noqa: BLE001  # the client hears of it, and no more
-            self._commands += 1
-            self.log.note("C", seen.noted if seen else MASK)
-            self._run(self._stumbled(error))
-            return
+        seen, done = glance(line), False
+        if seen is not None and self.door.enhanced:
+            try:
+                done = self._done_at_once(seen)
+            except Refused:
+                pass  # the long way leads to the same, and to the words for it
+            except Exception as error:  # noqa: BLE001  # the client hears of it, and no more
+                self._commands += 1
+                self.log.note("C", seen.noted)
+                self._run(self._stumbled(error))
+                return
         if not done:
             super()._command(line)
 
@@ -58,10 +59,10 @@ class Spoken(Bounded):
             return False
         if verb == "MAIL":
             self.check_mail()
-            self.begin_mail(seen.address, self.mail_options(seen.given) if seen.given else [])
+            self.begin_mail(seen.address, self.mail_options(seen.given))
         elif verb == "RCPT":
             self.check_rcpt()
-            self.add_recipient(seen.address, self.rcpt_options(seen.given) if seen.given else [])
+            self.add_recipient(seen.address, self.rcpt_options(seen.given))
         else:
             self.begin_data(None)
         self._verb = verb

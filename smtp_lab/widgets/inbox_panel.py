@@ -263,21 +263,21 @@ class InboxPanel(Panel):
         if self.listing is not None:
             self._show_page(self.listing.place(self._top) if self._top else 0)
 
+    @in_turn
     def _show_page(self, start: int, *, turned: bool = False) -> None:
-        with TURN:
-            listing = self.listing
-            if listing is None:
-                return
-            start = start if start < len(listing) else 0
-            rows = listing.page(start)
-            if turned:
-                # The number of the first row keeps an older page still when mail comes in.
-                self._top = rows[0].id if start and rows else 0
-            nothing = _("No message was found.") if listing.query else _("No mail yet.")
-            total = len(listing)
-            self.list.show(rows, start, total, found=self._found, nothing=nothing, turned=turned)
-            self._show_sessions_line(len(listing.sessions))
-            self._show_tags()
+        listing = self.listing
+        if listing is None:
+            return
+        start = start if start < len(listing) else 0
+        rows = listing.page(start)
+        if turned:
+            # The number of the first row keeps an older page still when mail comes in.
+            self._top = rows[0].id if start and rows else 0
+        nothing = _("No message was found.") if listing.query else _("No mail yet.")
+        total = len(listing)
+        self.list.show(rows, start, total, found=self._found, nothing=nothing, turned=turned)
+        self._show_sessions_line(len(listing.sessions))
+        self._show_tags()
 
     def _show_sessions_line(self, count: int) -> None:
         said = n_("{n} session without a message", "{n} sessions without a message", count)

@@ -24,7 +24,7 @@ from smtp_lab.widgets.sink_draft import SinkDraft
 from smtp_lab.widgets.sink_form import DOOR_NAMES, SinkForm
 from smtp_lab.widgets.sink_offer import begin_sink
 from smtp_lab.widgets.sink_way_in import SinkWayIn
-from smtp_lab.widgets.turns import TURN
+from smtp_lab.widgets.turns import TURN, in_turn
 from smtp_lab.widgets.watch import Watch
 from smtp_lab.widgets.words import N_, _, number
 
@@ -218,21 +218,21 @@ class SinkPanel(Panel):
 
     # --- what it shows ------------------------------------------------------------------------
 
+    @in_turn
     def look(self) -> None:
         """Show how things are now; done once a second as long as the panel is there."""
-        with TURN:
-            sink = self.desk.sink
-            if sink is None:
-                return
-            running = sink.running
-            if running != self._ran:
-                self._show_state()
-                if not running and not self.work.running:
-                    self.say(_("The sink has stopped; start it again."), wrong=True)
-            found = counted(sink.archive)
-            self.numbers.value = _numbers(found, sink.connected if running else None)
-            self.sessions.look(found.sessions)
-            self._failing = False
+        sink = self.desk.sink
+        if sink is None:
+            return
+        running = sink.running
+        if running != self._ran:
+            self._show_state()
+            if not running and not self.work.running:
+                self.say(_("The sink has stopped; start it again."), wrong=True)
+        found = counted(sink.archive)
+        self.numbers.value = _numbers(found, sink.connected if running else None)
+        self.sessions.look(found.sessions)
+        self._failing = False
 
     def look_or_say(self) -> None:
         """As `look`; what goes wrong is said once."""
